@@ -1,0 +1,81 @@
+//! The JSON form of an [`Event`]: one object, no white space, at most [`MAX_EVENT_BYTES`].
+//!
+//! Unknown fields are ignored, so that a newer agent's extra field does not hurt; a higher `v` says that ignoring is not
+//! enough, and such an event is kept undecoded until the collector is upgraded.
+
+use core::fmt;
+use serde::Deserialize;
+
+use crate::event::{EVENT_VERSION, Event};
+
+/// The longest event on the wire. A batch of 64 stays under 33 kB, below any broker's packet limit.
+pub const MAX_EVENT_BYTES: usize = 512;
+
+/// Why bytes are not an event; each says what the receiver does with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Longer than [`MAX_EVENT_BYTES`]: quarantine, never decode.
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A newer wire version: quarantine, decode again after an upgrade.
+    FutureVersion {
+        /// The version it names.
+        v: u16,
+    },
+    /// Not an event: quarantine.
+    Malformed(serde_json_core::de::Error),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { bytes } => write!(f, "event of {bytes} bytes is longer than {MAX_EVENT_BYTES}"),
+            Self::FutureVersion { v } => {
+                write!(f, "event has version {v}, this program reads up to {EVENT_VERSION} (upgrade the collector)")
+            }
+            Self::Malformed(error) => write!(f, "not an event: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}
+
+/// The event does not fit into the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BufferTooSmall;
+
+impl fmt::Display for BufferTooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("event does not fit into the buffer")
+    }
+}
+
+impl core::error::Error for BufferTooSmall {}
+
+/// Writes the event into `buffer`; the result is the part that was written. [`MAX_EVENT_BYTES`] suffice for any event.
+pub fn encode<'b>(event: &Event, buffer: &'b mut [u8]) -> Result<&'b [u8], BufferTooSmall> {
+    let written = serde_json_core::to_slice(event, buffer).map_err(|_| BufferTooSmall)?;
+    buffer.get(..written).ok_or(BufferTooSmall)
+}
+
+/// Reads an event.
+pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
+    #[derive(Deserialize)]
+    struct VersionOnly {
+        v: u16,
+    }
+
+    if bytes.len() > MAX_EVENT_BYTES {
+        return Err(DecodeError::TooLong { bytes: bytes.len() });
+    }
+    match serde_json_core::from_slice::<Event>(bytes) {
+        Ok((event, _)) if event.v <= EVENT_VERSION => Ok(event),
+        Ok((event, _)) => Err(DecodeError::FutureVersion { v: event.v }),
+        Err(error) => match serde_json_core::from_slice::<VersionOnly>(bytes) {
+            Ok((VersionOnly { v }, _)) if v > EVENT_VERSION => Err(DecodeError::FutureVersion { v }),
+            Ok(_) | Err(_) => Err(DecodeError::Malformed(error)),
+        },
+    }
+}

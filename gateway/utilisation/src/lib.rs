@@ -1,0 +1,12 @@
+//! The measures of Touchtime: what the facts about a room amount to, right to the minute.
+//!
+//! The way of a fact: [`timeline`] folds events, in any order and with any duplicates, into [`facts`] (one agreed value
+//! for each milestone, booking and plan); [`theatre`] measures the sessions of one room from them under a [`rules`]
+//! set; [`aggregate`] sums sessions up for sites, weeks or specialties, [`variation`] compares units, and [`control`]
+//! draws control charts. Nothing here reads a clock: `now` is a parameter. All arithmetic is on UTC instants in
+//! milliseconds; local time only gives a date label. Rounding happens when printing, in [`quantity`], nowhere else.
+
+pub mod facts;
+pub mod quantity;
+pub mod result;
+pub mod rules;
