@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use crate::event::{EVENT_VERSION, Event};
 
-/// The longest event on the wire. A batch of 64 stays under 33 kB, below any broker's packet limit.
-pub const MAX_EVENT_BYTES: usize = 512;
+/// The longest event on the wire: the widest performed step (734 bytes, every field at its limit) and some room for
+/// fields to come. A batch of 64 stays under 50 kB, below any broker's packet limit.
+pub const MAX_EVENT_BYTES: usize = 768;
 
 /// Why bytes are not an event; each says what the receiver does with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
