@@ -1,1 +1,70 @@
-//! collector
+//! The collector: batches in from MQTT, into the store, acknowledged; and word of what changed to whoever shows it.
+//!
+//! [`link`] holds the connection to the broker, [`intake`] commits what came and answers. The order is fixed: commit
+//! first, then the agent's acknowledgement and the broker's. A broker that forgets, a collector that is killed or a
+//! network that breaks therefore costs a repetition, never an event.
+
+pub mod intake;
+mod link;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use room_events::{AgentId, RoomId, SiteId, TrustId, UtcMillis};
+use store::Writer;
+use tokio::sync::{broadcast, mpsc, watch};
+
+/// Messages taken from the broker and not yet committed; the broker holds back the rest. Above the broker's default of
+/// 20, below which a group commit would never fill.
+pub const RECEIVE_MAXIMUM: u16 = 256;
+
+/// How to reach the broker, and as whom.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The trust whose agents are collected.
+    pub trust: TrustId,
+    /// This collector's name in acknowledgement topics.
+    pub id: AgentId,
+    /// Broker's host name or address.
+    pub host: String,
+    /// Broker's port.
+    pub port: u16,
+    /// User name, if the broker asks for one.
+    pub username: Option<String>,
+    /// File with the password, read anew at each connection, so that a changed password needs no restart.
+    pub password_file: Option<PathBuf>,
+    /// Longest wait before another attempt to connect; the first ones come sooner.
+    pub longest_pause: Duration,
+}
+
+/// New facts about a room, or about no room in particular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The room, unless the facts are about an agent.
+    pub room: Option<(SiteId, RoomId)>,
+    /// Event time of the latest new event.
+    pub latest: Option<UtcMillis>,
+}
+
+/// Collects until `stop` turns true; what is taken but not committed then stays with broker and agents.
+pub async fn run(
+    settings: Settings,
+    writer: Writer,
+    now: impl Fn() -> UtcMillis + Send + 'static,
+    changes: broadcast::Sender<Changed>,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    // What an earlier connection delivered may still wait here while the next one delivers; so more than one share of
+    // RECEIVE_MAXIMUM, and the polling task never waits.
+    let (arrivals, taken) = mpsc::channel(4 * usize::from(RECEIVE_MAXIMUM));
+    let (answers, to_send) = mpsc::channel(usize::from(RECEIVE_MAXIMUM));
+    // SQLite blocks; it has a thread of its own.
+    let intake = std::thread::Builder::new()
+        .name("intake".to_owned())
+        .spawn(move || intake::run(writer, taken, &answers, &changes, now))?;
+    link::run(settings, arrivals, to_send, stop).await;
+    // The link has dropped its end of `arrivals`, so the thread ends after its last commit.
+    tokio::task::spawn_blocking(move || intake.join())
+        .await?
+        .map_err(|_| anyhow::anyhow!("the storing thread panicked; see the log above"))
+}

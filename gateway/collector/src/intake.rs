@@ -1,0 +1,119 @@
+//! From a message to the disk and back to its sender: group commit, then answers.
+
+use room_events::topic::AgentAddress;
+use room_events::UtcMillis;
+use rumqttc::v5::mqttbytes::v5::Publish;
+use store::{Acknowledgement, Committed, Inbound, StoreError, Writer};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::Changed;
+
+/// A message from the broker, tied to the connection that must acknowledge it.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The agent, from the topic.
+    pub from: AgentAddress,
+    /// The message.
+    pub publish: Publish,
+    /// Counts connections: packet ids mean nothing on another one.
+    pub connection: u64,
+}
+
+/// What is to be sent after a commit.
+#[derive(Debug)]
+pub struct Answers {
+    /// To the agents.
+    pub acknowledgements: Vec<Acknowledgement>,
+    /// To the broker.
+    pub settled: Vec<Arrival>,
+}
+
+/// Commits what arrives, as much at once as is waiting, until the channel closes.
+pub fn run(
+    mut writer: Writer,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    answers: &mpsc::Sender<Answers>,
+    changes: &broadcast::Sender<Changed>,
+    now: impl Fn() -> UtcMillis,
+) {
+    let mut waiting = Vec::with_capacity(usize::from(crate::RECEIVE_MAXIMUM));
+    while arrivals.blocking_recv_many(&mut waiting, usize::from(crate::RECEIVE_MAXIMUM)) > 0 {
+        let acknowledgements = store(&mut writer, &waiting, now(), changes);
+        let settled = std::mem::take(&mut waiting);
+        if answers.blocking_send(Answers { acknowledgements, settled }).is_err() {
+            return;
+        }
+    }
+}
+
+fn store(
+    writer: &mut Writer,
+    arrivals: &[Arrival],
+    received: UtcMillis,
+    changes: &broadcast::Sender<Changed>,
+) -> Vec<Acknowledgement> {
+    let inbound: Vec<Inbound<'_>> =
+        arrivals.iter().map(|a| Inbound { from: &a.from, payload: &a.publish.payload }).collect();
+    match writer.commit(&inbound, received) {
+        Ok(done) => {
+            tell(&done, changes);
+            done.acknowledgements
+        }
+        Err(error) if inbound.len() > 1 => {
+            // One message must not hold up the others: each gets a transaction of its own.
+            tracing::warn!(%error, messages = inbound.len(), "a group of messages could not be stored; trying one by one");
+            inbound.iter().flat_map(|message| store_alone(writer, message, received, changes)).collect()
+        }
+        Err(error) => refuse(writer, inbound.first(), &error),
+    }
+}
+
+fn store_alone(
+    writer: &mut Writer,
+    message: &Inbound<'_>,
+    received: UtcMillis,
+    changes: &broadcast::Sender<Changed>,
+) -> Vec<Acknowledgement> {
+    match writer.commit(&[*message], received) {
+        Ok(done) => {
+            tell(&done, changes);
+            done.acknowledgements
+        }
+        Err(error) => refuse(writer, Some(message), &error),
+    }
+}
+
+fn refuse(writer: &mut Writer, message: Option<&Inbound<'_>>, error: &StoreError) -> Vec<Acknowledgement> {
+    let Some(message) = message else { return Vec::new() };
+    tracing::error!(agent = %message.from, %error, "a message could not be stored; its agent keeps it and tries again");
+    match writer.refuse(message) {
+        Ok(answer) => answer.into_iter().collect(),
+        Err(error) => {
+            tracing::error!(agent = %message.from, %error, "its agent could not even be told");
+            Vec::new()
+        }
+    }
+}
+
+fn tell(done: &Committed, changes: &broadcast::Sender<Changed>) {
+    tracing::debug!(stored = done.stored, duplicates = done.duplicates, "committed");
+    if done.quarantined > 0 {
+        tracing::error!(count = done.quarantined, "could not be decoded; kept in quarantine");
+    }
+    if done.conflicts > 0 {
+        tracing::error!(count = done.conflicts, "met another event under their number; both are kept");
+    }
+    if done.gone > 0 {
+        tracing::error!(count = done.gone, "were given up by their agent before they arrived");
+    }
+    if done.refused > 0 {
+        tracing::error!(count = done.refused, "lie too far ahead of their stream; not stored");
+    }
+    // An error only says that nobody is looking.
+    if done.rooms.is_empty() {
+        let _ = changes.send(Changed { room: None, latest: done.latest });
+    }
+    for room in &done.rooms {
+        let _ = changes.send(Changed { room: Some(room.clone()), latest: done.latest });
+    }
+}

@@ -1,0 +1,188 @@
+//! The connection to the broker: the one module that knows rumqttc on the collector's side.
+//!
+//! The event loop is polled by a task that does nothing else; everything slow goes over channels. Each connection gets a
+//! fresh client, because a client that reconnects by itself sends requests of the old connection on the new one. The
+//! broker's session persists only to save time: nothing relies on it.
+
+use std::time::Duration;
+
+use delivery::ack::{self, MAX_ACK_BYTES};
+use room_events::topic::Topic;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnectProperties, ConnectReturnCode, Filter, Packet};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use tokio::sync::{mpsc, watch};
+
+use crate::intake::{Answers, Arrival};
+use crate::{RECEIVE_MAXIMUM, Settings};
+
+/// A broker keeps the session so long; longer absences cost only resends by the agents.
+const SESSION_EXPIRY_SECONDS: u32 = 24 * 3600;
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Connects, and connects again, until `stop`.
+pub(crate) async fn run(
+    settings: Settings,
+    arrivals: mpsc::Sender<Arrival>,
+    mut answers: mpsc::Receiver<Answers>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connection = 0_u64;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        connection += 1;
+        let (client, event_loop) = AsyncClient::new(options(&settings), 2 * usize::from(RECEIVE_MAXIMUM));
+        let mut polling =
+            tokio::spawn(poll(event_loop, client.clone(), settings.clone(), connection, arrivals.clone()));
+        let ended = loop {
+            tokio::select! {
+                ended = &mut polling => break Some(ended),
+                Some(answer) = answers.recv() => send(&client, &settings, connection, answer).await,
+                _ = stop.wait_for(|stop| *stop) => break None,
+            }
+        };
+        let Some(ended) = ended else {
+            let _ = client.try_disconnect();
+            // Leave the poll task the moment that it needs to say goodbye; the broker copes if it does not.
+            let _ = tokio::time::timeout(Duration::from_millis(500), polling).await;
+            return;
+        };
+        match ended {
+            Ok(Ended { was_up, why }) => {
+                if was_up {
+                    pause = FIRST_PAUSE;
+                }
+                tracing::warn!(broker = %format_args!("{}:{}", settings.host, settings.port), %why, "not connected; trying again");
+            }
+            Err(error) => tracing::error!(%error, "the connection's task failed; connecting again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        pause = (pause * 2).min(settings.longest_pause);
+    }
+}
+
+fn options(settings: &Settings) -> MqttOptions {
+    let mut options =
+        MqttOptions::new(format!("touchtime-{}-{}", settings.trust, settings.id), &settings.host, settings.port);
+    let mut properties = ConnectProperties::new();
+    properties.session_expiry_interval = Some(SESSION_EXPIRY_SECONDS);
+    properties.receive_maximum = Some(RECEIVE_MAXIMUM);
+    properties.max_packet_size = Some(delivery::batch::MAX_READ_BYTES as u32 + 1024);
+    options
+        .set_connect_properties(properties)
+        .set_clean_start(false)
+        .set_manual_acks(true)
+        .set_keep_alive(KEEP_ALIVE)
+        .set_outgoing_inflight_upper_limit(RECEIVE_MAXIMUM);
+    if let Some(user) = &settings.username {
+        let password = settings.password_file.as_deref().map(std::fs::read_to_string);
+        let password = match password {
+            Some(Ok(text)) => text.trim_end().to_owned(),
+            Some(Err(error)) => {
+                tracing::error!(%error, "the password file cannot be read");
+                String::new()
+            }
+            None => String::new(),
+        };
+        options.set_credentials(user, password);
+    }
+    options
+}
+
+/// How a connection ended.
+struct Ended {
+    was_up: bool,
+    why: String,
+}
+
+async fn poll(
+    mut event_loop: EventLoop,
+    client: AsyncClient,
+    settings: Settings,
+    connection: u64,
+    arrivals: mpsc::Sender<Arrival>,
+) -> Ended {
+    let mut was_up = false;
+    loop {
+        let packet = match event_loop.poll().await {
+            Ok(Event::Incoming(packet)) => packet,
+            Ok(Event::Outgoing(_)) => continue,
+            Err(error) => return Ended { was_up, why: explain(&error) },
+        };
+        match packet {
+            Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => {
+                was_up = true;
+                tracing::info!(broker = %format_args!("{}:{}", settings.host, settings.port), "connected");
+                let filter = format!("touchtime/v1/{}/+/agents/+/events", settings.trust);
+                // Again on every connection: the broker may have lost the session.
+                if client.try_subscribe_many([Filter::new(filter, QoS::AtLeastOnce)]).is_err() {
+                    return Ended { was_up, why: "the subscription could not be queued".to_owned() };
+                }
+            }
+            Packet::SubAck(suback) => {
+                if suback.return_codes.iter().any(|code| {
+                    !matches!(code, rumqttc::v5::mqttbytes::v5::SubscribeReasonCode::Success(_))
+                }) {
+                    let why = format!("the broker refused the subscription ({:?}); check its access rules", suback.return_codes);
+                    return Ended { was_up, why };
+                }
+            }
+            Packet::Publish(publish) => {
+                let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);
+                let Some(Topic::Events(from)) = topic else {
+                    tracing::error!(topic = ?publish.topic, "a message on a topic that is no agent's; ignored");
+                    let _ = client.try_ack(&publish);
+                    continue;
+                };
+                // Never waits: the channel holds as many as the broker may have outstanding.
+                if arrivals.send(Arrival { from, publish, connection }).await.is_err() {
+                    return Ended { was_up, why: "the storing thread has ended".to_owned() };
+                }
+            }
+            Packet::PubAck(puback) => {
+                use rumqttc::v5::mqttbytes::v5::PubAckReason;
+                match puback.reason {
+                    // No matching subscriber: the agent is away; it asks again when it is back.
+                    PubAckReason::Success | PubAckReason::NoMatchingSubscribers => {}
+                    reason => tracing::error!(?reason, "the broker refused an acknowledgement; check its access rules"),
+                }
+            }
+            Packet::Disconnect(disconnect) => {
+                return Ended { was_up, why: format!("the broker disconnected: {:?}", disconnect.reason_code) };
+            }
+            _ => {}
+        }
+    }
+}
+
+fn explain(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(code) => format!("the broker refused the connection ({code:?})"),
+        other => other.to_string(),
+    }
+}
+
+async fn send(client: &AsyncClient, settings: &Settings, connection: u64, answers: Answers) {
+    for acknowledgement in answers.acknowledgements {
+        let mut buffer = [0; MAX_ACK_BYTES];
+        let bytes = match ack::encode(&acknowledgement.ack, &mut buffer) {
+            Ok(bytes) => bytes.to_vec(),
+            Err(error) => {
+                tracing::error!(%error, "an acknowledgement could not be written");
+                continue;
+            }
+        };
+        let topic = Topic::Ack { to: acknowledgement.to, collector: settings.id.clone() }.text();
+        // An error means that the connection is gone; the agent sends again and is answered then.
+        let _ = client.publish(topic.as_str(), QoS::AtLeastOnce, false, bytes).await;
+    }
+    for arrival in answers.settled {
+        if arrival.connection == connection {
+            let _ = client.ack(&arrival.publish).await;
+        }
+    }
+}

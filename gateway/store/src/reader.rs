@@ -1,0 +1,242 @@
+//! Reading a store, beside the process that writes it: rooms, records of a room, everything for an export.
+
+use std::path::Path;
+
+use chrono_tz::Tz;
+use room_events::topic::AgentAddress;
+use room_events::wire;
+use room_events::{AgentId, EventId, RoomId, RoomKind, Seq, SiteId, StreamId, Token, TrustId, UtcMillis};
+use rusqlite::{Connection, OpenFlags, Row, params};
+use utilisation::timeline::Record;
+
+use crate::{StoreError, file_in, schema};
+
+/// A read-only view; each question sees the newest commit.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+}
+
+/// A room as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomRow {
+    pub(crate) id: i64,
+    /// Trust.
+    pub trust: TrustId,
+    /// Site.
+    pub site: SiteId,
+    /// Room.
+    pub room: RoomId,
+    /// What it is, where a configuration said so.
+    pub kind: Option<RoomKind>,
+    /// Its site's zone, where a configuration said so.
+    pub zone: Option<Tz>,
+    /// Event time of the newest event that is not a sign of life.
+    pub last_event: Option<UtcMillis>,
+    /// Event time of the newest sign of life of a feed.
+    pub last_alive: Option<UtcMillis>,
+}
+
+/// Counts for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreSummary {
+    /// Events stored.
+    pub events: u64,
+    /// Messages and events held in quarantine.
+    pub quarantined: u64,
+    /// Events under a key that was taken.
+    pub conflicts: u64,
+    /// Sequence numbers that their agent declared gone.
+    pub gone: u64,
+}
+
+const RECORD: &str = "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.body
+    FROM events e JOIN streams s ON s.id = e.stream JOIN agents a ON a.id = s.agent";
+
+impl Reader {
+    /// Opens the store in `dir` for reading.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let file = file_in(dir);
+        if !file.is_file() {
+            return Err(StoreError::Missing(dir.to_owned()));
+        }
+        // Not SQLITE_OPEN_READ_ONLY: the last reader of a WAL database must be able to make its shared-memory file.
+        let connection = Connection::open_with_flags(
+            file,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        schema::check_version(&connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Every room seen or configured, in order of trust, site and room.
+    pub fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, trust, site, room, kind, zone, last_event, last_alive FROM rooms ORDER BY trust, site, room",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut rooms = Vec::new();
+        while let Some(row) = rows.next()? {
+            rooms.push(RoomRow {
+                id: row.get(0)?,
+                trust: text(row, 1, "rooms")?,
+                site: text(row, 2, "rooms")?,
+                room: text(row, 3, "rooms")?,
+                kind: row.get::<_, Option<String>>(4)?.and_then(|name| RoomKind::from_name(&name)),
+                zone: row.get::<_, Option<String>>(5)?.and_then(|name| name.parse().ok()),
+                last_event: row.get::<_, Option<i64>>(6)?.map(UtcMillis::saturating),
+                last_alive: row.get::<_, Option<i64>>(7)?.map(UtcMillis::saturating),
+            });
+        }
+        rooms.sort_by(|a, b| {
+            (&a.trust, &a.site, natural(a.room.as_str())).cmp(&(&b.trust, &b.site, natural(b.room.as_str())))
+        });
+        Ok(rooms)
+    }
+
+    /// All records of a room but its signs of life, and the bookings in other rooms of the cases booked here, since the
+    /// last one may have moved a case away.
+    pub fn room_records(&self, room: &RoomRow) -> Result<Vec<Record>, StoreError> {
+        let sql = format!(
+            "{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive'
+             UNION ALL
+             {RECORD} WHERE e.room <> ?1 AND e.kind = 'booking' AND e.case_token IN (
+                SELECT case_token FROM events WHERE room = ?1 AND kind = 'booking')"
+        );
+        self.records(&sql, params![room.id])
+    }
+
+    /// What the sessions of a span rest on: the records of a room that are filed in it, all other records of the cases
+    /// among them with their bookings in any room, and every revision of the room's plans, since a session may have been
+    /// moved into the span.
+    pub fn room_records_between(
+        &self,
+        room: &RoomRow,
+        from: UtcMillis,
+        to: UtcMillis,
+    ) -> Result<Vec<Record>, StoreError> {
+        let sql = format!(
+            "{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive' AND e.place >= ?2 AND e.place < ?3
+             UNION
+             {RECORD} WHERE (e.room = ?1 OR e.kind = 'booking') AND e.case_token IN (
+                SELECT case_token FROM events WHERE room = ?1 AND kind <> 'alive' AND place >= ?2 AND place < ?3
+                AND case_token IS NOT NULL)
+             UNION
+             {RECORD} WHERE e.room = ?1 AND e.kind = 'plan_revision'"
+        );
+        self.records(&sql, params![room.id, from.millis(), to.millis()])
+    }
+
+    /// Calls `each` with every event: agent, id, when it was received, and the bytes as they came, in order of agent,
+    /// stream and seq. Stops at the first error that `each` returns.
+    pub fn for_each_event<E: From<StoreError>>(
+        &self,
+        mut each: impl FnMut(&AgentAddress, EventId, UtcMillis, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.body, e.received
+            FROM agents a JOIN streams s ON s.agent = a.id JOIN events e ON e.stream = s.id
+            ORDER BY a.trust, a.site, a.agent, s.id, e.seq";
+        let mut statement = self.connection.prepare(sql).map_err(StoreError::from)?;
+        let mut rows = statement.query([]).map_err(StoreError::from)?;
+        while let Some(row) = rows.next().map_err(StoreError::from)? {
+            let (agent, id) = key(row)?;
+            let body = row.get_ref(5).map_err(StoreError::from)?;
+            let bytes = body.as_bytes().map_err(|error| damaged("events", &error))?;
+            let received: i64 = row.get(6).map_err(StoreError::from)?;
+            each(&agent, id, UtcMillis::saturating(received), bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The latest instant under which a record of a room is filed: the day to show when today is empty.
+    pub fn last_place(&self) -> Result<Option<UtcMillis>, StoreError> {
+        let mut latest = None;
+        for room in self.rooms()? {
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT max(place) FROM events WHERE room = ?1 AND kind <> 'alive'")?;
+            let place: Option<i64> = statement.query_row([room.id], |row| row.get(0))?;
+            latest = latest.max(place);
+        }
+        Ok(latest.map(UtcMillis::saturating))
+    }
+
+    /// Counts for people.
+    pub fn summary(&self) -> Result<StoreSummary, StoreError> {
+        let count = |sql: &str| -> Result<u64, StoreError> {
+            let n: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+            Ok(u64::try_from(n).unwrap_or(0))
+        };
+        Ok(StoreSummary {
+            events: count("SELECT count(*) FROM events")?,
+            quarantined: count("SELECT count(*) FROM quarantine")?,
+            conflicts: count("SELECT count(*) FROM conflicts")?,
+            gone: count("SELECT coalesce(sum(last - first + 1), 0) FROM gaps")?,
+        })
+    }
+
+    fn records(&self, sql: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Record>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(parameters)?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (agent, id) = key(row)?;
+            let body = row.get_ref(5)?;
+            let bytes = body.as_bytes().map_err(|error| damaged("events", &error))?;
+            let event = wire::decode(bytes).map_err(|error| damaged("events", &error))?;
+            records.push(Record { id, agent, event });
+        }
+        Ok(records)
+    }
+}
+
+fn key(row: &Row<'_>) -> Result<(AgentAddress, EventId), StoreError> {
+    let agent = AgentAddress {
+        trust: text(row, 0, "agents")?,
+        site: text(row, 1, "agents")?,
+        agent: text::<AgentId>(row, 2, "agents")?,
+    };
+    let stream: [u8; 16] = row.get(3)?;
+    let seq: i64 = row.get(4)?;
+    let seq = u64::try_from(seq).map_err(|error| damaged("events", &error))?;
+    Ok((agent, EventId { stream: StreamId(u128::from_be_bytes(stream)), seq: Seq(seq) }))
+}
+
+fn text<T: std::str::FromStr<Err: std::fmt::Display>>(
+    row: &Row<'_>,
+    column: usize,
+    table: &'static str,
+) -> Result<T, StoreError> {
+    let value = row.get_ref(column)?;
+    let text = value.as_str().map_err(|error| damaged(table, &error))?;
+    text.parse().map_err(|error| damaged(table, &error))
+}
+
+pub(crate) fn damaged(table: &'static str, problem: &impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged { table, problem: problem.to_string() }
+}
+
+/// A token as it is filed: key id, then the digest.
+pub(crate) fn case_blob(case: Token) -> [u8; 17] {
+    let mut blob = [case.key; 17];
+    blob[1..].copy_from_slice(&case.digest.to_be_bytes());
+    blob
+}
+
+/// Digits compare as numbers, so that suite-10 comes after suite-9.
+fn natural(text: &str) -> Vec<(bool, u64, String)> {
+    let mut parts: Vec<(bool, u64, String)> = Vec::new();
+    for c in text.chars() {
+        let digit = c.is_ascii_digit();
+        match parts.last_mut() {
+            Some((was_digit, number, part)) if *was_digit == digit => {
+                part.push(c);
+                *number = if digit { part.parse().unwrap_or(u64::MAX) } else { 0 };
+            }
+            Some(_) | None => parts.push((digit, c.to_digit(10).map_or(0, u64::from), c.to_string())),
+        }
+    }
+    parts
+}

@@ -1,0 +1,201 @@
+//! The store through its public face: what is committed is there once, and the marks say so after a restart.
+
+use std::path::Path;
+
+use delivery::ack::RunId;
+use delivery::batch;
+use room_events::topic::AgentAddress;
+use room_events::wire::{MAX_EVENT_BYTES, encode};
+use room_events::{
+    AgentId, Alive, Booking, ClockQuality, Event, Milestone, MilestoneReached, Observation, RoomId, RoomKind, Seq, SiteId,
+    SourceId, StreamId, Token, TrustId, UtcMillis,
+};
+use store::{Committed, Inbound, Reader, RoomSettings, StoreError, Writer};
+
+const STREAM: StreamId = StreamId(0xabc);
+
+fn agent() -> AgentAddress {
+    AgentAddress {
+        trust: TrustId::new("demo").unwrap(),
+        site: SiteId::new("main").unwrap(),
+        agent: AgentId::new("theatres").unwrap(),
+    }
+}
+
+fn minute(n: i64) -> UtcMillis {
+    UtcMillis::new(1_644_562_800_000).unwrap().plus_minutes(n)
+}
+
+fn event(room: &str, at: UtcMillis, obs: Observation) -> Vec<u8> {
+    let event = Event {
+        v: 1,
+        at,
+        captured: at,
+        mono: 0,
+        clock: ClockQuality::External,
+        source: SourceId::new("theatre-system").unwrap(),
+        order: 1,
+        site: None,
+        room: Some(RoomId::new(room).unwrap()),
+        obs,
+    };
+    encode(&event, &mut [0; MAX_EVENT_BYTES]).unwrap().to_vec()
+}
+
+fn stamp(case: u128, at: UtcMillis) -> Vec<u8> {
+    let case = Token { key: 1, digest: case };
+    event("suite-1", at, Observation::Milestone(MilestoneReached { case, name: Milestone::IntoTheatre }))
+}
+
+fn booked(room: &str, case: u128, start: UtcMillis) -> Vec<u8> {
+    let booking = Booking {
+        case: Token { key: 1, digest: case },
+        start: Some(start),
+        minutes: Some(60),
+        session: None,
+        specialty: None,
+        procedure: None,
+        admission: None,
+        class: None,
+        issued: None,
+    };
+    event(room, start.plus_minutes(-600), Observation::Booking(booking))
+}
+
+fn message(first: u64, floor: u64, events: &[Vec<u8>]) -> Vec<u8> {
+    let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
+    batch::encode(STREAM, Seq(first), Seq(floor), events.iter().map(Vec::as_slice), &mut buffer).unwrap().to_vec()
+}
+
+fn open(dir: &Path) -> Writer {
+    Writer::open(dir, RunId(7)).unwrap()
+}
+
+fn commit(writer: &mut Writer, messages: &[Vec<u8>]) -> Committed {
+    let from = agent();
+    let inbound: Vec<_> = messages.iter().map(|payload| Inbound { from: &from, payload }).collect();
+    writer.commit(&inbound, minute(1000)).unwrap()
+}
+
+fn through(done: &Committed) -> Vec<u64> {
+    done.acknowledgements.iter().map(|a| a.ack.through).collect()
+}
+
+#[test]
+fn an_event_is_stored_once_however_often_it_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = [stamp(1, minute(0)), stamp(2, minute(60))];
+    let mut writer = open(dir.path());
+    let done = commit(&mut writer, &[message(1, 1, &events), message(1, 1, &events[..1])]);
+    assert_eq!((done.stored, done.duplicates, through(&done)), (2, 1, vec![2]));
+    drop(writer);
+    let done = commit(&mut open(dir.path()), &[message(1, 1, &events)]);
+    assert_eq!((done.stored, done.duplicates, through(&done)), (0, 2, vec![2]));
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.summary().unwrap().events, 2);
+}
+
+#[test]
+fn a_hole_is_not_acknowledged_until_it_is_filled_even_across_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    assert_eq!(through(&commit(&mut writer, &[message(3, 1, &[stamp(3, minute(3))])])), [0]);
+    drop(writer);
+    let mut writer = open(dir.path());
+    let done = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(1)), stamp(2, minute(2))])]);
+    assert_eq!(through(&done), [3]);
+}
+
+#[test]
+fn what_was_given_up_is_a_counted_gap_that_shrinks_when_it_comes_after_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    let done = commit(&mut writer, &[message(6, 6, &[stamp(6, minute(6))])]);
+    assert_eq!((done.gone, through(&done)), (5, vec![6]));
+    let done = commit(&mut writer, &[message(3, 3, &[stamp(3, minute(3))])]);
+    assert_eq!((done.stored, through(&done)), (1, vec![6]));
+    assert_eq!(Reader::open(dir.path()).unwrap().summary().unwrap().gone, 4);
+}
+
+#[test]
+fn other_bytes_under_a_taken_number_are_kept_beside_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    let _ = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(1))])]);
+    for expected in [1, 0] {
+        let done = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(2))])]);
+        assert_eq!(done.conflicts, expected, "kept once");
+        assert_eq!(done.acknowledgements[0].ack.conflicts.as_slice(), [Seq(1)], "told each time");
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!((reader.summary().unwrap().events, reader.summary().unwrap().conflicts), (1, 1));
+}
+
+#[test]
+fn what_cannot_be_decoded_is_quarantined_and_its_neighbours_are_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    let events = [stamp(1, minute(1)), br#"{"v":9,"new":true}"#.to_vec(), stamp(3, minute(3))];
+    for quarantined in [1, 0] {
+        let done = commit(&mut writer, &[message(1, 1, &events)]);
+        assert_eq!((done.quarantined, through(&done)), (quarantined, vec![3]));
+    }
+    let done = commit(&mut writer, &[b"not a batch".to_vec()]);
+    assert_eq!((done.quarantined, done.acknowledgements.len()), (1, 0));
+    assert_eq!(Reader::open(dir.path()).unwrap().summary().unwrap().events, 2);
+}
+
+#[test]
+fn a_span_brings_all_that_its_cases_rest_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    let day = 24 * 60;
+    let events = [
+        booked("suite-1", 1, minute(0)),
+        stamp(1, minute(10 * day)),
+        booked("suite-1", 2, minute(5)),
+        booked("suite-2", 2, minute(20 * day)),
+        stamp(3, minute(30 * day)),
+        event("suite-1", minute(1), Observation::Alive(Alive {})),
+    ];
+    let done = commit(&mut writer, &[message(1, 1, &events)]);
+    assert_eq!(done.rooms.len(), 2);
+    let reader = Reader::open(dir.path()).unwrap();
+    let rooms = reader.rooms().unwrap();
+    let records = reader.room_records_between(&rooms[0], minute(-60), minute(day)).unwrap();
+    let seqs: std::collections::BTreeSet<_> = records.iter().map(|r| r.id.seq.0).collect();
+    assert_eq!(seqs, [1, 2, 3, 4].into(), "the late stamp of case 1 and the move of case 2 belong to it, case 3 not");
+    assert_eq!(reader.room_records(&rooms[0]).unwrap().len(), 5);
+    assert_eq!(rooms[0].last_alive, Some(minute(1)));
+    assert_eq!(rooms[0].last_event, Some(minute(30 * day)));
+    assert_eq!(rooms[1].last_event, None, "a booking is no sign of life");
+}
+
+#[test]
+fn rooms_keep_what_the_configuration_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    let of = |room: &str| RoomSettings {
+        trust: agent().trust,
+        site: agent().site,
+        room: RoomId::new(room).unwrap(),
+        kind: RoomKind::Endoscopy,
+        zone: chrono_tz::Europe::London,
+    };
+    writer.describe_rooms(&[of("suite-10"), of("suite-9")]).unwrap();
+    let rooms = Reader::open(dir.path()).unwrap().rooms().unwrap();
+    let names: Vec<_> = rooms.iter().map(|r| r.room.as_str()).collect();
+    assert_eq!(names, ["suite-9", "suite-10"], "numbers in order");
+    assert_eq!((rooms[0].kind, rooms[0].zone), (Some(RoomKind::Endoscopy), Some(chrono_tz::Europe::London)));
+}
+
+#[test]
+fn a_missing_store_and_a_newer_one_are_refused_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = Reader::open(dir.path()).unwrap_err().to_string();
+    assert!(missing.contains("has no store"), "{missing}");
+    drop(open(dir.path()));
+    let raw = rusqlite::Connection::open(dir.path().join(store::FILE_NAME)).unwrap();
+    raw.execute("UPDATE meta SET value = 99", []).unwrap();
+    assert!(matches!(Writer::open(dir.path(), RunId(1)), Err(StoreError::Schema { found: 99, .. })));
+}
