@@ -1,1 +1,10 @@
-//! Whole-system tests of Touchtime.
+//! What the whole-system tests share: the built programs, real peers, free ports, a small HTTP client.
+//!
+//! A test that needs a part which is not installed is *ignored* and says so; with `TOUCHTIME_REQUIRE_PEERS=1` it fails
+//! instead, so that a continuous-integration machine cannot pass by lacking something.
+
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes with real deadlines")]
+
+pub mod peer;
+pub mod programs;
+pub mod web;

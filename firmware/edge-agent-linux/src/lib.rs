@@ -1,1 +1,27 @@
-//! edge-agent-linux
+//! The agent on Linux: feeds to events, events to a durable outbox, the outbox to MQTT.
+//!
+//! An event is on the disk before anything else may see it, and is deleted only when every required collector has
+//! acknowledged it. The rules of that are in the crate `delivery`; here are the disk, the network and the clock.
+//!
+//! - [`cli`]: the command line; [`cli::main`] is the whole program.
+//! - [`config`]: agent.toml. [`check`]: whether the agent could run by it.
+//! - [`agent`]: the [`agent::Agent`] that feeds and connection share: record, send, acknowledge, delete.
+//! - [`outbox`]: events on disk (redb). [`link`]: the connection to the broker (rumqttc). [`clock`]: the only clock.
+//! - [`watch`]: the extract feed. [`replay`]: one extract in the order of its time. [`extract_file`]: reading one.
+//! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
+//! - [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
+//! - [`status_file`]: what a running agent tells `touchtime-agent outbox`.
+
+pub mod agent;
+pub mod check;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod extract_file;
+pub mod link;
+pub mod outbox;
+pub mod played;
+pub mod replay;
+pub mod status_file;
+pub mod token_key;
+pub mod watch;

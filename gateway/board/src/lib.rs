@@ -1,1 +1,32 @@
-//! board
+//! The live board and the audit page of a list: server-rendered HTML and SVG, one event stream, no file from elsewhere.
+//!
+//! The way of a figure: [`source`] hands over measured lists; `room_state` says what each room is doing, `standing`
+//! how its list stands against the plan; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
+//! the page, and `live` sends the fragments that change. `audit_page` shows one list with everything its figures rest
+//! on. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
+
+mod assets;
+mod attention;
+mod audit_arithmetic;
+mod audit_gantt;
+mod audit_page;
+mod audit_records;
+mod axis;
+mod board_page;
+mod board_row;
+mod board_tables;
+mod day_figures;
+mod glyphs;
+mod live;
+mod room_state;
+mod routes;
+mod shell;
+pub mod source;
+mod standing;
+mod timeline_svg;
+mod wording;
+
+pub use routes::router;
+pub use source::{
+    Audit, Change, Condition, Feed, PlanRecord, RoomDay, Severity, SiteDay, Source, SourceError, Stamp, UnderRules,
+};

@@ -1,7 +1,7 @@
 //! From a message to the disk and back to its sender: group commit, then answers.
 
-use room_events::topic::AgentAddress;
 use room_events::UtcMillis;
+use room_events::topic::AgentAddress;
 use rumqttc::v5::mqttbytes::v5::Publish;
 use store::{Acknowledgement, Committed, Inbound, StoreError, Writer};
 use tokio::sync::{broadcast, mpsc};

@@ -39,7 +39,7 @@ pub(crate) async fn run(
             tokio::select! {
                 ended = &mut polling => break Some(ended),
                 Some(answer) = answers.recv() => send(&client, &settings, connection, answer).await,
-                _ = stop.wait_for(|stop| *stop) => break None,
+                () = stopped(&mut stop) => break None,
             }
         };
         let Some(ended) = ended else {
@@ -59,10 +59,16 @@ pub(crate) async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stopped(&mut stop) => return,
         }
         pause = (pause * 2).min(settings.longest_pause);
     }
+}
+
+/// Returns when `stop` turns true or nobody can turn it any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The guard that `wait_for` gives must not live across an await.
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 fn options(settings: &Settings) -> MqttOptions {
@@ -124,10 +130,15 @@ async fn poll(
                 }
             }
             Packet::SubAck(suback) => {
-                if suback.return_codes.iter().any(|code| {
-                    !matches!(code, rumqttc::v5::mqttbytes::v5::SubscribeReasonCode::Success(_))
-                }) {
-                    let why = format!("the broker refused the subscription ({:?}); check its access rules", suback.return_codes);
+                if suback
+                    .return_codes
+                    .iter()
+                    .any(|code| !matches!(code, rumqttc::v5::mqttbytes::v5::SubscribeReasonCode::Success(_)))
+                {
+                    let why = format!(
+                        "the broker refused the subscription ({:?}); check its access rules",
+                        suback.return_codes
+                    );
                     return Ended { was_up, why };
                 }
             }

@@ -12,7 +12,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 pub use place::place_of;
-pub use reader::{Reader, RoomRow, StoreSummary};
+pub use reader::{Held, Reader, RoomRow};
 pub use schema::SCHEMA_VERSION;
 pub use writer::{Acknowledgement, Committed, Inbound, RoomSettings, Writer};
 

@@ -37,12 +37,10 @@ pub struct RoomRow {
     pub last_alive: Option<UtcMillis>,
 }
 
-/// Counts for people.
+/// What did not become part of the figures, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StoreSummary {
-    /// Events stored.
-    pub events: u64,
-    /// Messages and events held in quarantine.
+pub struct Held {
+    /// Messages and events in quarantine.
     pub quarantined: u64,
     /// Events under a key that was taken.
     pub conflicts: u64,
@@ -61,10 +59,8 @@ impl Reader {
             return Err(StoreError::Missing(dir.to_owned()));
         }
         // Not SQLITE_OPEN_READ_ONLY: the last reader of a WAL database must be able to make its shared-memory file.
-        let connection = Connection::open_with_flags(
-            file,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
+        let connection =
+            Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         schema::check_version(&connection)?;
@@ -154,27 +150,31 @@ impl Reader {
     pub fn last_place(&self) -> Result<Option<UtcMillis>, StoreError> {
         let mut latest = None;
         for room in self.rooms()? {
-            let mut statement = self
-                .connection
-                .prepare_cached("SELECT max(place) FROM events WHERE room = ?1 AND kind <> 'alive'")?;
+            let mut statement =
+                self.connection.prepare_cached("SELECT max(place) FROM events WHERE room = ?1 AND kind <> 'alive'")?;
             let place: Option<i64> = statement.query_row([room.id], |row| row.get(0))?;
             latest = latest.max(place);
         }
         Ok(latest.map(UtcMillis::saturating))
     }
 
-    /// Counts for people.
-    pub fn summary(&self) -> Result<StoreSummary, StoreError> {
-        let count = |sql: &str| -> Result<u64, StoreError> {
-            let n: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-            Ok(u64::try_from(n).unwrap_or(0))
-        };
-        Ok(StoreSummary {
-            events: count("SELECT count(*) FROM events")?,
-            quarantined: count("SELECT count(*) FROM quarantine")?,
-            conflicts: count("SELECT count(*) FROM conflicts")?,
-            gone: count("SELECT coalesce(sum(last - first + 1), 0) FROM gaps")?,
+    /// What did not become part of the figures.
+    pub fn held(&self) -> Result<Held, StoreError> {
+        Ok(Held {
+            quarantined: self.count("SELECT count(*) FROM quarantine")?,
+            conflicts: self.count("SELECT count(*) FROM conflicts")?,
+            gone: self.count("SELECT coalesce(sum(last - first + 1), 0) FROM gaps")?,
         })
+    }
+
+    /// How many events are stored; reads all keys.
+    pub fn count_events(&self) -> Result<u64, StoreError> {
+        self.count("SELECT count(*) FROM events")
+    }
+
+    fn count(&self, sql: &str) -> Result<u64, StoreError> {
+        let n: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(u64::try_from(n).unwrap_or(0))
     }
 
     fn records(&self, sql: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Record>, StoreError> {

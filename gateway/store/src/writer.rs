@@ -21,6 +21,7 @@ pub struct Writer {
     receiver: Receiver,
     agents: BTreeMap<AgentAddress, i64>,
     rooms: BTreeMap<(TrustId, SiteId, RoomId), i64>,
+    zones: BTreeMap<(TrustId, SiteId), Tz>,
 }
 
 /// One message from an agent's events topic.
@@ -87,7 +88,13 @@ impl Writer {
         let mut connection = Connection::open(file_in(dir))?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         schema::prepare(&mut connection)?;
-        Ok(Self { connection, receiver: Receiver::opened(run), agents: BTreeMap::new(), rooms: BTreeMap::new() })
+        Ok(Self {
+            connection,
+            receiver: Receiver::opened(run),
+            agents: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            zones: BTreeMap::new(),
+        })
     }
 
     /// Writes down what a configuration says of rooms, so that reports need no configuration.
@@ -110,12 +117,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes down the zone of a site for the rooms seen so far.
+    /// Writes down the zone of a site, for its rooms seen so far and for those to come.
     pub fn describe_site(&mut self, trust: &TrustId, site: &SiteId, zone: Tz) -> Result<(), StoreError> {
         self.connection.execute(
-            "UPDATE rooms SET zone = ?3 WHERE trust = ?1 AND site = ?2 AND zone IS NULL",
+            "UPDATE rooms SET zone = ?3 WHERE trust = ?1 AND site = ?2",
             params![trust.as_str(), site.as_str(), zone.name()],
         )?;
+        self.zones.insert((trust.clone(), site.clone()), zone);
         Ok(())
     }
 
@@ -126,6 +134,7 @@ impl Writer {
             transaction: &transaction,
             agents: &mut self.agents,
             rooms: &mut self.rooms,
+            zones: &self.zones,
             received,
             streams: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -182,6 +191,7 @@ struct Filing<'t> {
     transaction: &'t Transaction<'t>,
     agents: &'t mut BTreeMap<AgentAddress, i64>,
     rooms: &'t mut BTreeMap<(TrustId, SiteId, RoomId), i64>,
+    zones: &'t BTreeMap<(TrustId, SiteId), Tz>,
     received: UtcMillis,
     streams: OpenStreams,
     /// By room: newest event, newest sign of life.
@@ -268,11 +278,8 @@ impl Filing<'_> {
         self.done.stored += 1;
         self.done.latest = self.done.latest.max(Some(event.at));
         if let (Some(id), Some(room)) = (room, &event.room) {
-            let heard = self.heard.entry((site.clone(), room.clone())).or_insert(Heard {
-                room: id,
-                event: None,
-                alive: None,
-            });
+            let heard =
+                self.heard.entry((site.clone(), room.clone())).or_insert(Heard { room: id, event: None, alive: None });
             match event.obs {
                 Observation::Alive(_) => heard.alive = heard.alive.max(Some(event.at)),
                 // A plan or a booking is no sign that anything happens in the room.
@@ -355,8 +362,7 @@ impl Filing<'_> {
             .query_row(params![stream, seq], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((first, last)) = gap else { return Ok(()) };
-        self.transaction
-            .execute("DELETE FROM gaps WHERE stream = ?1 AND first = ?2", params![stream, first])?;
+        self.transaction.execute("DELETE FROM gaps WHERE stream = ?1 AND first = ?2", params![stream, first])?;
         for (first, last) in [(first, seq - 1), (seq + 1, last)] {
             if first <= last {
                 self.transaction.execute(
@@ -370,8 +376,9 @@ impl Filing<'_> {
 
     /// Writes the marks and what was heard of the rooms; the last step before the commit.
     fn close(mut self) -> Result<(OpenStreams, Committed), StoreError> {
-        let mut mark =
-            self.transaction.prepare_cached("UPDATE streams SET through = ?2, above = ?3, last_received = ?4 WHERE id = ?1")?;
+        let mut mark = self
+            .transaction
+            .prepare_cached("UPDATE streams SET through = ?2, above = ?3, last_received = ?4 WHERE id = ?1")?;
         for open in self.streams.values() {
             let above: Vec<u8> = open
                 .mark
@@ -428,11 +435,16 @@ impl Filing<'_> {
         let id = match self.rooms.get(&key) {
             Some(&id) => id,
             None => {
-                let ids = params![trust.as_str(), site.as_str(), room.as_str()];
-                self.transaction
-                    .execute("INSERT INTO rooms (trust, site, room) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", ids)?;
-                let sql = "SELECT id FROM rooms WHERE trust = ?1 AND site = ?2 AND room = ?3";
-                let id = self.transaction.query_row(sql, ids, |row| row.get(0))?;
+                let zone = self.zones.get(&(trust.clone(), site.clone())).map(|zone| zone.name());
+                self.transaction.execute(
+                    "INSERT INTO rooms (trust, site, room, zone) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                    params![trust.as_str(), site.as_str(), room.as_str(), zone],
+                )?;
+                let id = self.transaction.query_row(
+                    "SELECT id FROM rooms WHERE trust = ?1 AND site = ?2 AND room = ?3",
+                    params![trust.as_str(), site.as_str(), room.as_str()],
+                    |row| row.get(0),
+                )?;
                 self.rooms.insert(key, id);
                 id
             }
@@ -466,10 +478,9 @@ fn find_stream(connection: &Connection, agent: i64, stream: StreamId) -> Result<
         if !rest.is_empty() || seqs.len() % 2 != 0 {
             return Err(damaged("streams", &"a mark's ranges are cut"));
         }
-        let ranges = seqs.chunks_exact(2).map(|pair| SeqRange {
-            first: Seq(u64::from_be_bytes(pair[0])),
-            last: Seq(u64::from_be_bytes(pair[1])),
-        });
+        let ranges = seqs
+            .chunks_exact(2)
+            .map(|pair| SeqRange { first: Seq(u64::from_be_bytes(pair[0])), last: Seq(u64::from_be_bytes(pair[1])) });
         Ok((id, Mark::restore(through, ranges)))
     })
     .transpose()

@@ -7,8 +7,8 @@ use delivery::batch;
 use room_events::topic::AgentAddress;
 use room_events::wire::{MAX_EVENT_BYTES, encode};
 use room_events::{
-    AgentId, Alive, Booking, ClockQuality, Event, Milestone, MilestoneReached, Observation, RoomId, RoomKind, Seq, SiteId,
-    SourceId, StreamId, Token, TrustId, UtcMillis,
+    AgentId, Alive, Booking, ClockQuality, Event, Milestone, MilestoneReached, Observation, RoomId, RoomKind, Seq,
+    SiteId, SourceId, StreamId, Token, TrustId, UtcMillis,
 };
 use store::{Committed, Inbound, Reader, RoomSettings, StoreError, Writer};
 
@@ -92,7 +92,7 @@ fn an_event_is_stored_once_however_often_it_comes() {
     let done = commit(&mut open(dir.path()), &[message(1, 1, &events)]);
     assert_eq!((done.stored, done.duplicates, through(&done)), (0, 2, vec![2]));
     let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(reader.summary().unwrap().events, 2);
+    assert_eq!(reader.count_events().unwrap(), 2);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn what_was_given_up_is_a_counted_gap_that_shrinks_when_it_comes_after_all() {
     assert_eq!((done.gone, through(&done)), (5, vec![6]));
     let done = commit(&mut writer, &[message(3, 3, &[stamp(3, minute(3))])]);
     assert_eq!((done.stored, through(&done)), (1, vec![6]));
-    assert_eq!(Reader::open(dir.path()).unwrap().summary().unwrap().gone, 4);
+    assert_eq!(Reader::open(dir.path()).unwrap().held().unwrap().gone, 4);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn other_bytes_under_a_taken_number_are_kept_beside_the_first() {
         assert_eq!(done.acknowledgements[0].ack.conflicts.as_slice(), [Seq(1)], "told each time");
     }
     let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!((reader.summary().unwrap().events, reader.summary().unwrap().conflicts), (1, 1));
+    assert_eq!((reader.count_events().unwrap(), reader.held().unwrap().conflicts), (1, 1));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_cannot_be_decoded_is_quarantined_and_its_neighbours_are_stored() {
     }
     let done = commit(&mut writer, &[b"not a batch".to_vec()]);
     assert_eq!((done.quarantined, done.acknowledgements.len()), (1, 0));
-    assert_eq!(Reader::open(dir.path()).unwrap().summary().unwrap().events, 2);
+    assert_eq!(Reader::open(dir.path()).unwrap().count_events().unwrap(), 2);
 }
 
 #[test]

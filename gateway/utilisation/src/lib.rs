@@ -6,7 +6,15 @@
 //! draws control charts. Nothing here reads a clock: `now` is a parameter. All arithmetic is on UTC instants in
 //! milliseconds; local time only gives a date label. Rounding happens when printing, in [`quantity`], nowhere else.
 
+pub mod aggregate;
+pub mod control;
 pub mod facts;
+pub mod measure;
 pub mod quantity;
 pub mod result;
+pub mod rows;
 pub mod rules;
+pub mod targets;
+pub mod theatre;
+pub mod timeline;
+pub mod variation;

@@ -15,7 +15,8 @@ use crate::quantity::{Minutes, Ratio};
 pub struct RoomResult {
     /// In order of planned start, then key.
     pub sessions: Vec<SessionResult>,
-    /// Cases that started too far from any session to belong to one.
+    /// Cases that belong to no session: started too far from any, or booked at a time for which none is planned (these
+    /// carry no start). By start, then id.
     pub out_of_session: Vec<CaseResult>,
 }
 
@@ -109,7 +110,7 @@ pub struct Figures {
     pub scheduled_capacity: bool,
     /// On the list at local 00:00 of its date, or added later.
     pub cases_booked: u32,
-    /// Cases with a touch start.
+    /// Cases with a touch start, or with an end that proves one.
     pub cases_started: u32,
     /// Has an end stamp or sign-out, not abandoned.
     pub cases_completed: u32,
@@ -175,35 +176,41 @@ pub struct Figures {
     pub end_fallbacks: [u32; 2],
 }
 
+/// Ratios of a session. A list in which nothing started has none: it stays out of utilisation, which is not 0 %.
 impl Figures {
     /// capped / D under `window`.
     pub fn capped_utilisation(&self) -> Option<Ratio> {
-        Ratio::of_minutes(self.capped, self.planned)
+        self.share_of_planned(self.capped)
     }
 
     /// sum variant / D.
     pub fn capped_sum_utilisation(&self) -> Option<Ratio> {
-        Ratio::of_minutes(self.capped_sum, self.planned)
+        self.share_of_planned(self.capped_sum)
     }
 
     /// duration variant / D.
     pub fn capped_duration_utilisation(&self) -> Option<Ratio> {
-        Ratio::of_minutes(self.capped_duration, self.planned)
+        self.share_of_planned(self.capped_duration)
     }
 
     /// touch / D.
     pub fn uncapped_utilisation(&self) -> Option<Ratio> {
-        Ratio::of_minutes(self.touch, self.planned)
+        self.share_of_planned(self.touch)
     }
 
     /// Completed per 4 planned hours, as a number; absent for a plan without length.
     pub fn cases_per_4h(&self) -> Option<f64> {
-        Ratio::new(i64::from(self.cases_completed) * 240 * 60_000, self.planned.millis()).map(Ratio::as_f64)
+        let four_hours = Minutes::whole(240 * i64::from(self.cases_completed));
+        self.share_of_planned(four_hours).map(Ratio::as_f64)
     }
 
     /// Day cases / (day cases + inpatients).
     pub fn day_case_rate(&self) -> Option<Ratio> {
         Ratio::of_counts(u64::from(self.day_cases), u64::from(self.day_cases) + u64::from(self.inpatients))
+    }
+
+    fn share_of_planned(&self, minutes: Minutes) -> Option<Ratio> {
+        if self.cases_started == 0 { None } else { Ratio::of_minutes(minutes, self.planned) }
     }
 }
 

@@ -1,0 +1,437 @@
+//! The outbox: every event on disk before anything else may see it, kept until all required collectors have it.
+//!
+//! One redb file (`outbox.redb`), one process. A commit is one transaction with fsync, for as many events as came
+//! together.
+//!
+//! ```text
+//! events   (stream number, seq) -> bytes of the event
+//! streams   stream number       -> (stream id, floor, last)     numbers rise: oldest first; an emptied one stays
+//! files     sha-256 of a file   -> rows recorded of it           in the same transaction as their events
+//! state     name                -> number                        bytes held, losses
+//! ```
+//!
+//! The bytes held are counted, not measured: redb's file is larger by its pages, and space that becomes free is used
+//! again. After an error of the disk the file is opened anew and read again: a commit that survived counts.
+
+use std::path::{Path, PathBuf};
+
+use delivery::sender::Held;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use room_events::observation::PreviousStream;
+use room_events::{Seq, StreamId, UtcMillis};
+
+const EVENTS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("events");
+const STREAMS: TableDefinition<u64, (u128, u64, u64)> = TableDefinition::new("streams");
+const FILES: TableDefinition<[u8; 32], u64> = TableDefinition::new("files");
+const STATE: TableDefinition<&str, i64> = TableDefinition::new("state");
+
+/// What an event costs beside its bytes, by rule of thumb: key and lengths.
+pub const OVERHEAD_BYTES: u64 = 32;
+
+/// redb's cache. The default of 1 GiB is more than small computers have.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most events of a stream that one transaction deletes, so that recording does not wait for long.
+pub const MAX_DELETED: u64 = 50_000;
+
+/// Space that is given back when the disk is full, because redb needs some even to delete.
+const BALLAST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why the outbox did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// No room within the limit: wait until something is acknowledged, or count the observation as lost.
+    #[error("the outbox is full: {held} of {limit} bytes are held (see max-outbox-mib)")]
+    Full {
+        /// Bytes held.
+        held: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// Another process has it open: stop.
+    #[error("{} is open in another process (is touchtime-agent running already?)", .0.display())]
+    InUse(PathBuf),
+    /// An event that would make its batch unreadable: drop it and say so.
+    #[error("an event is not one JSON value of at most 512 bytes")]
+    NotAnEvent,
+    /// The disk or the file: reopen, then try again.
+    #[error("the outbox cannot be used: {0} (is the disk full or failing?)")]
+    Storage(Box<redb::Error>),
+}
+
+impl<E: Into<redb::Error>> From<E> for OutboxError {
+    fn from(error: E) -> Self {
+        Self::Storage(Box::new(error.into()))
+    }
+}
+
+/// Losses that no event has told yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenLoss {
+    /// How many.
+    pub count: u64,
+    /// Event time of the first.
+    pub from: UtcMillis,
+    /// Event time of the last.
+    pub to: UtcMillis,
+    /// Counted by one process from first to last.
+    pub exact: bool,
+}
+
+/// How far the rows of a file are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// SHA-256 of the file, of its mapping and of what was left out.
+    pub file: [u8; 32],
+    /// Items recorded of it.
+    pub items: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    number: u64,
+    held: Held,
+}
+
+/// An open outbox.
+#[derive(Debug)]
+pub struct Outbox {
+    path: PathBuf,
+    // None only between closing and opening after an error.
+    database: Option<Database>,
+    max_bytes: u64,
+    bytes: u64,
+    records: Vec<Record>,
+    // The stream of this process, once its first event is committed.
+    current: Option<u64>,
+    fresh: StreamId,
+    next_number: u64,
+    lost: u64,
+    open_loss: Option<OpenLoss>,
+}
+
+impl Outbox {
+    /// Opens or makes the outbox in `folder`. Nothing is written to a full one. `fresh` names the stream that the first
+    /// commit will begin: 128 random bits.
+    pub fn open(folder: &Path, max_bytes: u64, fresh: StreamId) -> Result<Self, OutboxError> {
+        let path = folder.join("outbox.redb");
+        let mut outbox = Self {
+            path,
+            database: None,
+            max_bytes,
+            bytes: 0,
+            records: Vec::new(),
+            current: None,
+            fresh,
+            next_number: 0,
+            lost: 0,
+            open_loss: None,
+        };
+        outbox.reopen()?;
+        // A process that ended with a loss untold may have counted more than it wrote down.
+        if let Some(loss) = &mut outbox.open_loss {
+            loss.exact = false;
+        }
+        outbox.lay_ballast();
+        Ok(outbox)
+    }
+
+    /// Opens the file (again) and reads what it holds. A transaction of which an error was told may have survived.
+    pub fn reopen(&mut self) -> Result<(), OutboxError> {
+        self.database = None;
+        let database = match Database::builder().set_cache_size(CACHE_BYTES).create(&self.path) {
+            Ok(database) => database,
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) => return Err(OutboxError::InUse(self.path.clone())),
+            Err(error) => return Err(error.into()),
+        };
+        let contents = Contents::read(&database)?;
+        self.bytes = contents.bytes;
+        self.lost = contents.lost;
+        // What this process counted and could not write is still in memory.
+        self.open_loss = self.open_loss.or(contents.open_loss);
+        self.next_number = contents.records.last().map_or(0, |r| r.number + 1);
+        self.current = contents.records.last().filter(|r| r.held.stream == self.fresh).map(|r| r.number);
+        self.records = contents.records;
+        self.database = Some(database);
+        Ok(())
+    }
+
+    /// Gives the ballast's space back to the file system; [`Outbox::lay_ballast`] takes it again.
+    pub fn drop_ballast(&self) {
+        let _ = std::fs::remove_file(self.path.with_file_name("ballast"));
+    }
+
+    /// Reserves the ballast if it is not there; a disk without room for it only shows in `check`.
+    pub fn lay_ballast(&self) {
+        let path = self.path.with_file_name("ballast");
+        if !path.exists() && std::fs::write(&path, vec![0x5a; BALLAST_BYTES]).is_err() {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+
+    fn database(&self) -> Result<&Database, OutboxError> {
+        self.database.as_ref().ok_or_else(|| redb::StorageError::DatabaseClosed.into())
+    }
+
+    /// Whether the process has not committed anything yet: the next event begins a stream and must say so.
+    pub fn is_stream_fresh(&self) -> bool {
+        self.current.is_none()
+    }
+
+    /// The newest stream and its last seq.
+    pub fn newest(&self) -> Option<PreviousStream> {
+        self.records.last().map(|r| PreviousStream { stream: r.held.stream, last: r.held.last })
+    }
+
+    /// Begins another stream with the next commit.
+    pub fn begin_stream(&mut self, fresh: StreamId) {
+        self.fresh = fresh;
+        self.current = None;
+    }
+
+    /// All streams, oldest first.
+    pub fn streams(&self) -> impl Iterator<Item = Held> + '_ {
+        self.records.iter().map(|r| r.held)
+    }
+
+    /// Bytes held, by the rule of [`OVERHEAD_BYTES`].
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes allowed.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    /// Observations lost since the outbox was made, told by an event or not.
+    pub fn lost(&self) -> u64 {
+        self.lost + self.open_loss.map_or(0, |loss| loss.count)
+    }
+
+    /// Losses that no event has told yet.
+    pub fn open_loss(&self) -> Option<OpenLoss> {
+        self.open_loss
+    }
+
+    /// Commits events in order, with the progress in their file. `closes_loss`: one of them tells the open loss.
+    /// What this returns is on the disk.
+    pub fn append<B: AsRef<[u8]>>(
+        &mut self,
+        events: &[B],
+        progress: Option<Progress>,
+        closes_loss: bool,
+    ) -> Result<Held, OutboxError> {
+        let mut added = 0;
+        for event in events {
+            if !delivery::batch::is_sendable(event.as_ref()) {
+                return Err(OutboxError::NotAnEvent);
+            }
+            added += event.as_ref().len() as u64 + OVERHEAD_BYTES;
+        }
+        if self.bytes + added > self.max_bytes {
+            return Err(OutboxError::Full { held: self.bytes, limit: self.max_bytes });
+        }
+        let index = self.records.iter().position(|r| Some(r.number) == self.current);
+        let mut record = match index.and_then(|index| self.records.get(index)) {
+            Some(record) => *record,
+            None => {
+                Record { number: self.next_number, held: Held { stream: self.fresh, floor: Seq::FIRST, last: Seq(0) } }
+            }
+        };
+        let told = if closes_loss { self.open_loss.map_or(0, |loss| loss.count) } else { 0 };
+        let mut transaction = self.database()?.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        {
+            let mut table = transaction.open_table(EVENTS)?;
+            for event in events {
+                record.held.last = record.held.last.next();
+                table.insert((record.number, record.held.last.0), event.as_ref())?;
+            }
+            let Held { stream, floor, last } = record.held;
+            transaction.open_table(STREAMS)?.insert(record.number, (stream.0, floor.0, last.0))?;
+            if let Some(Progress { file, items }) = progress {
+                transaction.open_table(FILES)?.insert(file, items)?;
+            }
+            let mut state = transaction.open_table(STATE)?;
+            state.insert("bytes", signed(self.bytes + added))?;
+            state.insert("lost", signed(self.lost + told))?;
+            if closes_loss {
+                state.insert("open-loss", 0)?;
+            }
+        }
+        transaction.commit()?;
+        self.bytes += added;
+        self.lost += told;
+        if closes_loss {
+            self.open_loss = None;
+        }
+        match index.and_then(|index| self.records.get_mut(index)) {
+            Some(known) => *known = record,
+            None => {
+                self.records.push(record);
+                self.current = Some(record.number);
+                self.next_number = record.number + 1;
+            }
+        }
+        Ok(record.held)
+    }
+
+    /// Counts an observation that could not be kept, in memory first and on the disk if it takes it.
+    pub fn count_loss(&mut self, at: UtcMillis) {
+        let loss = self.open_loss.get_or_insert(OpenLoss { count: 0, from: at, to: at, exact: true });
+        loss.count += 1;
+        loss.from = loss.from.min(at);
+        loss.to = loss.to.max(at);
+        let loss = *loss;
+        if let Err(error) = self.write_loss(loss) {
+            tracing::warn!(%error, "a loss is counted in memory only");
+        }
+    }
+
+    fn write_loss(&self, loss: OpenLoss) -> Result<(), OutboxError> {
+        let transaction = self.database()?.begin_write()?;
+        {
+            let mut state = transaction.open_table(STATE)?;
+            state.insert("open-loss", signed(loss.count))?;
+            state.insert("open-loss-from", loss.from.millis())?;
+            state.insert("open-loss-to", loss.to.millis())?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The bytes of `n` events of a stream from `first` on.
+    pub fn read(&self, stream: StreamId, first: Seq, n: u64) -> Result<Vec<Vec<u8>>, OutboxError> {
+        let Some(record) = self.records.iter().find(|r| r.held.stream == stream) else { return Ok(Vec::new()) };
+        let table = self.database()?.begin_read()?.open_table(EVENTS)?;
+        let range = (record.number, first.0)..(record.number, first.0.saturating_add(n));
+        table.range(range)?.map(|entry| Ok(entry?.1.value().to_vec())).collect()
+    }
+
+    /// Deletes the events of each stream through the given seq, at most [`MAX_DELETED`] of each, in one transaction.
+    pub fn delete_through(&mut self, ends: &[(StreamId, u64)]) -> Result<(), OutboxError> {
+        let mut records = self.records.clone();
+        let mut freed = 0;
+        let transaction = self.database()?.begin_write()?;
+        {
+            let mut events = transaction.open_table(EVENTS)?;
+            let mut streams = transaction.open_table(STREAMS)?;
+            for &(stream, end) in ends {
+                let Some(record) = records.iter_mut().find(|r| r.held.stream == stream) else { continue };
+                let end = end.min(record.held.last.0).min(record.held.floor.0.saturating_add(MAX_DELETED - 1));
+                if end < record.held.floor.0 {
+                    continue;
+                }
+                events.retain_in((record.number, record.held.floor.0)..=(record.number, end), |_, bytes| {
+                    freed += bytes.len() as u64 + OVERHEAD_BYTES;
+                    false
+                })?;
+                record.held.floor = Seq(end + 1);
+                streams.insert(record.number, (stream.0, end + 1, record.held.last.0))?;
+            }
+            transaction.open_table(STATE)?.insert("bytes", signed(self.bytes.saturating_sub(freed)))?;
+        }
+        transaction.commit()?;
+        self.bytes = self.bytes.saturating_sub(freed);
+        self.records = records;
+        Ok(())
+    }
+
+    /// Removes the record of an emptied stream that every required collector accounts for. The newest stream's stays:
+    /// the next stream names it as the one before.
+    pub fn forget(&mut self, stream: StreamId) -> Result<bool, OutboxError> {
+        let Some(index) = self.records.iter().position(|r| r.held.stream == stream) else { return Ok(false) };
+        let Some(record) = self.records.get(index).copied() else { return Ok(false) };
+        if record.held.floor <= record.held.last || index + 1 == self.records.len() {
+            return Ok(false);
+        }
+        let transaction = self.database()?.begin_write()?;
+        transaction.open_table(STREAMS)?.remove(record.number)?;
+        transaction.commit()?;
+        self.records.remove(index);
+        Ok(true)
+    }
+
+    /// How many items of a file were recorded by this or an earlier process.
+    pub fn recorded_of(&self, file: [u8; 32]) -> Result<u64, OutboxError> {
+        let table = self.database()?.begin_read()?.open_table(FILES)?;
+        Ok(table.get(file)?.map_or(0, |items| items.value()))
+    }
+}
+
+/// What a file holds beside the events.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// Streams, oldest first.
+    records: Vec<Record>,
+    /// Bytes held.
+    pub bytes: u64,
+    /// Losses told by an event.
+    pub lost: u64,
+    /// Losses not told yet.
+    pub open_loss: Option<OpenLoss>,
+}
+
+impl Contents {
+    /// Reads the outbox in `folder` without changing it; works only while no agent has it open.
+    pub fn read_only(folder: &Path) -> Result<Self, OutboxError> {
+        let path = folder.join("outbox.redb");
+        match redb::ReadOnlyDatabase::open(&path) {
+            Ok(database) => Self::read_tables(&database.begin_read()?),
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(OutboxError::InUse(path)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The streams, oldest first.
+    pub fn streams(&self) -> impl Iterator<Item = Held> + '_ {
+        self.records.iter().map(|r| r.held)
+    }
+
+    fn read(database: &Database) -> Result<Self, OutboxError> {
+        let read = database.begin_read()?;
+        if read.list_tables()?.next().is_none() {
+            drop(read);
+            let transaction = database.begin_write()?;
+            transaction.open_table(EVENTS)?;
+            transaction.open_table(STREAMS)?;
+            transaction.open_table(FILES)?;
+            transaction.open_table(STATE)?;
+            transaction.commit()?;
+        }
+        Self::read_tables(&database.begin_read()?)
+    }
+
+    fn read_tables(read: &redb::ReadTransaction) -> Result<Self, OutboxError> {
+        let mut records = Vec::new();
+        for entry in read.open_table(STREAMS)?.iter()? {
+            let (number, held) = entry?;
+            let (stream, floor, last) = held.value();
+            let held = Held { stream: StreamId(stream), floor: Seq(floor), last: Seq(last) };
+            records.push(Record { number: number.value(), held });
+        }
+        let state = read.open_table(STATE)?;
+        let number = |name: &str| -> Result<i64, OutboxError> { Ok(state.get(name)?.map_or(0, |n| n.value())) };
+        let count = unsigned(number("open-loss")?);
+        let open_loss = (count > 0).then_some(OpenLoss {
+            count,
+            from: UtcMillis::saturating(number("open-loss-from")?),
+            to: UtcMillis::saturating(number("open-loss-to")?),
+            exact: true,
+        });
+        Ok(Self { records, bytes: unsigned(number("bytes")?), lost: unsigned(number("lost")?), open_loss })
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+use super::*;
+
+const A: StreamId = StreamId(0xa);
+const B: StreamId = StreamId(0xb);
+
+fn events(range: std::ops::RangeInclusive<u64>) -> Vec<Vec<u8>> {
+    range.map(|n| format!("{{\"n\":{n}}}").into_bytes()).collect()
+}
+
+fn open(folder: &Path, fresh: StreamId) -> Outbox {
+    Outbox::open(folder, 1_000_000, fresh).unwrap()
+}
+
+fn held(stream: StreamId, floor: u64, last: u64) -> Held {
+    Held { stream, floor: Seq(floor), last: Seq(last) }
+}
+
+#[test]
+fn committed_events_outlive_the_process_and_the_next_stream_names_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    assert!(outbox.is_stream_fresh());
+    let file = Progress { file: [7; 32], items: 2 };
+    assert_eq!(outbox.append(&events(1..=3), Some(file), false).unwrap(), held(A, 1, 3));
+    // A crash: the file is left as it is, locks included, and opened as a copy.
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(folder.path().join("outbox.redb"), copy.path().join("outbox.redb")).unwrap();
+    std::mem::forget(outbox);
+    let mut outbox = open(copy.path(), B);
+    assert_eq!(outbox.newest(), Some(PreviousStream { stream: A, last: Seq(3) }));
+    assert_eq!(outbox.recorded_of([7; 32]).unwrap(), 2);
+    assert_eq!(outbox.recorded_of([8; 32]).unwrap(), 0);
+    assert_eq!(outbox.append(&events(4..=4), None, false).unwrap(), held(B, 1, 1));
+    assert_eq!(outbox.read(A, Seq(2), 9).unwrap(), events(2..=3));
+    assert_eq!(outbox.streams().collect::<Vec<_>>(), [held(A, 1, 3), held(B, 1, 1)]);
+}
+
+#[test]
+fn an_idle_process_leaves_no_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path(), A));
+    assert_eq!(open(folder.path(), B).streams().count(), 0);
+}
+
+#[test]
+fn a_second_process_is_told_that_the_outbox_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let _outbox = open(folder.path(), A);
+    assert!(matches!(Outbox::open(folder.path(), 1000, B), Err(OutboxError::InUse(_))));
+    assert!(matches!(Contents::read_only(folder.path()), Err(OutboxError::InUse(_))));
+}
+
+#[test]
+fn a_full_outbox_refuses_and_takes_again_after_deletion() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(folder.path(), 200, A).unwrap();
+    let _ = outbox.append(&events(1..=4), None, false).unwrap();
+    assert!(matches!(outbox.append(&events(5..=6), None, false), Err(OutboxError::Full { .. })));
+    outbox.delete_through(&[(A, 2)]).unwrap();
+    assert_eq!(outbox.append(&events(5..=6), None, false).unwrap(), held(A, 3, 6));
+    assert_eq!(outbox.read(A, Seq(1), 10).unwrap(), events(3..=6));
+    let bytes = outbox.bytes();
+    drop(outbox);
+    assert_eq!(open(folder.path(), B).bytes(), bytes);
+}
+
+#[test]
+fn an_emptied_stream_keeps_its_record_until_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    let _ = outbox.append(&events(1..=2), None, false).unwrap();
+    outbox.delete_through(&[(A, 99)]).unwrap();
+    assert_eq!(outbox.bytes(), 0);
+    assert!(!outbox.forget(A).unwrap(), "the newest stream's record stays");
+    outbox.begin_stream(B);
+    let _ = outbox.append(&events(3..=3), None, false).unwrap();
+    assert_eq!(outbox.streams().collect::<Vec<_>>(), [held(A, 3, 2), held(B, 1, 1)]);
+    assert!(outbox.forget(A).unwrap());
+    assert!(!outbox.forget(B).unwrap(), "an event is still held");
+    drop(outbox);
+    assert_eq!(Contents::read_only(folder.path()).unwrap().streams().collect::<Vec<_>>(), [held(B, 1, 1)]);
+}
+
+#[test]
+fn losses_are_counted_exactly_until_a_restart_with_one_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    for millis in [50, 10, 30] {
+        outbox.count_loss(UtcMillis::saturating(millis));
+    }
+    let loss = outbox.open_loss().unwrap();
+    assert_eq!((loss.count, loss.from.millis(), loss.to.millis(), loss.exact), (3, 10, 50, true));
+    drop(outbox);
+    let mut outbox = open(folder.path(), B);
+    assert_eq!(outbox.open_loss().map(|loss| (loss.count, loss.exact)), Some((3, false)));
+    let _ = outbox.append(&events(1..=1), None, true).unwrap();
+    assert_eq!((outbox.open_loss(), outbox.lost()), (None, 3));
+    drop(outbox);
+    assert_eq!(open(folder.path(), A).lost(), 3);
+}
+
+#[test]
+fn what_would_break_a_batch_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    assert!(matches!(outbox.append(&[b"{".as_slice()], None, false), Err(OutboxError::NotAnEvent)));
+    assert_eq!(outbox.streams().count(), 0);
+}

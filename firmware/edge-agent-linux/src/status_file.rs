@@ -1,0 +1,105 @@
+//! status.json in the data folder: what a running agent knows, for `touchtime-agent outbox`, because redb lets only one
+//! process look into the outbox at a time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use room_events::{StreamId, UtcMillis};
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Shared;
+
+const EVERY: Duration = Duration::from_secs(5);
+const NAME: &str = "status.json";
+
+/// The file's contents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusFile {
+    /// When it was written, by the machine's clock.
+    pub written: UtcMillis,
+    /// Events that some required collector lacks.
+    pub depth: u64,
+    /// When the oldest of these was captured.
+    pub oldest: Option<UtcMillis>,
+    /// Observations lost.
+    pub lost: u64,
+    /// Publishes that the broker refused on this connection.
+    pub refused: u64,
+    /// Bytes held.
+    pub held_bytes: u64,
+    /// Bytes allowed.
+    pub max_bytes: u64,
+    /// Streams, oldest first.
+    pub streams: Vec<StreamEntry>,
+    /// Required collectors.
+    pub collectors: Vec<CollectorEntry>,
+}
+
+/// A stream in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamEntry {
+    /// The stream.
+    pub stream: StreamId,
+    /// Lowest seq held.
+    pub floor: u64,
+    /// Last seq.
+    pub last: u64,
+}
+
+/// A required collector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectorEntry {
+    /// Its id.
+    pub id: String,
+    /// Events held that it has not acknowledged to this process.
+    pub lacks: u64,
+}
+
+impl StatusFile {
+    /// What the agent knows now.
+    pub fn of(shared: &Shared) -> Self {
+        let agent = shared.agent();
+        let status = agent.status(true);
+        let (held_bytes, max_bytes) = agent.space();
+        let stream =
+            |held: delivery::sender::Held| StreamEntry { stream: held.stream, floor: held.floor.0, last: held.last.0 };
+        Self {
+            written: agent.clock().wall(),
+            depth: status.depth,
+            oldest: status.oldest,
+            lost: status.lost,
+            refused: status.refused,
+            held_bytes,
+            max_bytes,
+            streams: agent.streams().map(stream).collect(),
+            collectors: agent.lacking().into_iter().map(|(id, lacks)| CollectorEntry { id, lacks }).collect(),
+        }
+    }
+
+    /// Reads the file of the agent whose data are in `folder`.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(NAME);
+        let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is not a status file", path.display()))
+    }
+
+    fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let (path, new) = (folder.join(NAME), folder.join("status.json.new"));
+        std::fs::write(&new, serde_json::to_vec_pretty(self)?)?;
+        std::fs::rename(new, path)?;
+        Ok(())
+    }
+}
+
+/// Keeps the file up to date until the task is aborted.
+pub async fn keep(shared: Arc<Shared>, folder: std::path::PathBuf) {
+    let mut timer = tokio::time::interval(EVERY);
+    loop {
+        timer.tick().await;
+        if let Err(error) = StatusFile::of(&shared).write(&folder) {
+            tracing::warn!(error = format!("{error:#}"), "the status file cannot be written");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The addresses of the pages, and the headers that keep foreign script and foreign files out of them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::sse::Sse;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use chrono::NaiveDate;
+use room_events::SiteId;
+use serde::Deserialize;
+
+use crate::assets;
+use crate::audit_page::audit_page;
+use crate::board_page::Look;
+use crate::live::{Live, Wish};
+use crate::shell::{Theme, message};
+use crate::source::{Source, SourceError};
+
+/// Nothing but our own files, no inline script or style, no plug-in, no form to elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+/// All pages over a source.
+pub fn router(source: Arc<dyn Source>) -> Router {
+    Router::new()
+        .route("/", get(show_board))
+        .route("/lists/{session_id}", get(show_audit))
+        .route("/events", get(stream))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/assets/{name}", get(asset))
+        .fallback(|| async { not_found("This page does not exist.") })
+        .with_state(Live::new(source))
+        .layer(map_response(guarded))
+}
+
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    date: Option<String>,
+    site: Option<String>,
+    theme: Option<String>,
+    kiosk: Option<String>,
+}
+
+impl Asked {
+    fn theme(&self) -> Option<Theme> {
+        self.theme.as_deref().and_then(Theme::from_name)
+    }
+
+    fn is_kiosk(&self) -> bool {
+        self.kiosk.as_deref().is_some_and(|value| value != "0")
+    }
+
+    fn wish(&self) -> Result<Wish, String> {
+        let date = match self.date.as_deref().filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(
+                NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .ok()
+                    .filter(is_plausible)
+                    .ok_or_else(|| format!("“{text}” is not a date of this system (write it like 2022-02-11)."))?,
+            ),
+        };
+        let site = match self.site.as_deref().filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(SiteId::new(text).map_err(|error| format!("The site “{text}” {error}."))?),
+        };
+        Ok(Wish { site, date })
+    }
+}
+
+/// Dates of which every instant is a valid one.
+fn is_plausible(date: &NaiveDate) -> bool {
+    use chrono::Datelike;
+    (1901..=9998).contains(&date.year())
+}
+
+async fn show_board(State(live): State<Arc<Live>>, Query(asked): Query<Asked>) -> Response {
+    let wish = match asked.wish() {
+        Ok(wish) => wish,
+        Err(text) => return page_of_trouble(StatusCode::BAD_REQUEST, "Please check the address", &text, asked.theme()),
+    };
+    let look = Look { theme: asked.theme(), kiosk: asked.is_kiosk(), events: wish.events() };
+    match live.render(wish).await {
+        Ok(board) => Html(board.page(&look).into_string()).into_response(),
+        Err(error) => source_trouble(&error, asked.theme()),
+    }
+}
+
+async fn show_audit(
+    State(live): State<Arc<Live>>,
+    Path(session_id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let source = Arc::clone(&live.source);
+    let theme = asked.theme();
+    let page = tokio::task::spawn_blocking(move || {
+        let audit = source.audit(&session_id)?;
+        Ok(audit.map(|audit| audit_page(&audit, source.target(), theme).into_string()))
+    })
+    .await
+    .unwrap_or_else(|_| Err(SourceError::Unavailable("the page could not be drawn".to_owned())));
+    match page {
+        Ok(Some(page)) => Html(page).into_response(),
+        Ok(None) => not_found("There is no list of this name."),
+        Err(error) => source_trouble(&error, theme),
+    }
+}
+
+async fn stream(State(live): State<Arc<Live>>, Query(asked): Query<Asked>) -> Response {
+    let Ok(wish) = asked.wish() else { return (StatusCode::BAD_REQUEST, "no such date or site\n").into_response() };
+    match live.open(wish) {
+        Some(messages) => Sse::new(messages).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "too many viewers\n").into_response(),
+    }
+}
+
+async fn asset(Path(name): Path<String>) -> Response {
+    match assets::named(&name) {
+        Some(asset) => {
+            let headers = [(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+            (headers, asset.text).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn not_found(text: &str) -> Response {
+    page_of_trouble(StatusCode::NOT_FOUND, "Not found", text, None)
+}
+
+fn source_trouble(error: &SourceError, theme: Option<Theme>) -> Response {
+    match error {
+        SourceError::UnknownSite(_) => page_of_trouble(StatusCode::NOT_FOUND, "Not found", &sentence(error), theme),
+        SourceError::Unavailable(_) => {
+            tracing::error!(%error, "a page cannot be shown");
+            page_of_trouble(StatusCode::SERVICE_UNAVAILABLE, "No figures", &sentence(error), theme)
+        }
+    }
+}
+
+fn sentence(error: &SourceError) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+fn page_of_trouble(status: StatusCode, title: &str, text: &str, theme: Option<Theme>) -> Response {
+    (status, Html(message(title, text, theme).into_string())).into_response()
+}

@@ -1,0 +1,101 @@
+//! `touchtime check`: a configuration and what it points to, each with what is wrong and what to do about it.
+
+use std::io::Write;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use store::Reader;
+
+use crate::cli::CheckArgs;
+use crate::config::GatewayConfig;
+use crate::output::{self, Ink};
+
+/// Checks; exit code 1 if something needs doing, 2 if the configuration cannot be read.
+pub fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let config = GatewayConfig::load(&arguments.config)?;
+    let checks = [
+        ("configuration", Ok(describe(&config))),
+        ("store", check_store(&config)),
+        ("broker", check_broker(&config)),
+        ("password", check_password(&config)),
+        ("board", check_board(&config)),
+    ];
+    let mut out = output::open(None)?;
+    let ink = Ink::for_stdout();
+    let mut good = true;
+    for (subject, outcome) in checks {
+        match outcome {
+            Ok(text) => writeln!(out, "{}  {subject:<14} {text}", ink.dim("ok     "))?,
+            Err(text) => {
+                good = false;
+                writeln!(out, "{}  {subject:<14} {text}", ink.bold("problem"))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn describe(config: &GatewayConfig) -> String {
+    let kinds: Vec<String> =
+        crate::run::kinds_listed(config).into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let rooms =
+        if kinds.is_empty() { "rooms as their plans say".to_owned() } else { format!("rooms: {}", kinds.join(", ")) };
+    format!("trust {}, {} sites, {rooms}, rules {}", config.trust, config.sites.len(), config.rules.name)
+}
+
+fn check_store(config: &GatewayConfig) -> Result<String, String> {
+    let dir = &config.store.dir;
+    if !dir.join(store::FILE_NAME).exists() {
+        std::fs::create_dir_all(dir)
+            .map_err(|error| format!("store.dir: {} cannot be made: {error}", dir.display()))?;
+        let probe = dir.join(".touchtime-check");
+        std::fs::write(&probe, b"")
+            .and_then(|()| std::fs::remove_file(&probe))
+            .map_err(|error| format!("store.dir: {} cannot be written: {error} (check its owner)", dir.display()))?;
+        return Ok(format!("{} is empty; the collector will make its database there", dir.display()));
+    }
+    let reader = Reader::open(dir).map_err(|error| error.to_string())?;
+    let rooms = reader.rooms().map_err(|error| error.to_string())?;
+    let events = reader.count_events().map_err(|error| error.to_string())?;
+    Ok(format!("{}: {events} events of {} rooms", dir.display(), rooms.len()))
+}
+
+fn check_broker(config: &GatewayConfig) -> Result<String, String> {
+    let name = format!("{}:{}", config.broker.host, config.broker.port);
+    let addresses = name
+        .to_socket_addrs()
+        .map_err(|error| format!("broker.host: {name} is not known: {error} (check the name, or use its address)"))?;
+    let mut last = "it has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+            Ok(_) => return Ok(format!("{name} accepts connections")),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(format!("broker: {name} does not answer: {last} (is the broker running, and the firewall open?)"))
+}
+
+fn check_password(config: &GatewayConfig) -> Result<String, String> {
+    match (&config.broker.username, &config.broker.password_file) {
+        (None, None) => Ok("none used".to_owned()),
+        (None, Some(_)) => Err("broker.password-file without broker.username (add the user name)".to_owned()),
+        (Some(user), None) => Ok(format!("user {user} without a password")),
+        (Some(user), Some(file)) => match std::fs::read_to_string(file) {
+            Ok(text) if text.trim_end().is_empty() => Err(format!("broker.password-file: {} is empty", file.display())),
+            Ok(_) => Ok(format!("user {user}, password from {}", file.display())),
+            Err(error) => Err(format!("broker.password-file: {}: {error}", file.display())),
+        },
+    }
+}
+
+fn check_board(config: &GatewayConfig) -> Result<String, String> {
+    match std::net::TcpListener::bind(config.board.listen) {
+        Ok(_) => Ok(format!("http://{} is free", config.board.listen)),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Ok(format!("http://{} is in use (by the running collector?)", config.board.listen))
+        }
+        Err(error) => Err(format!("board.listen: {} cannot be used: {error}", config.board.listen)),
+    }
+}

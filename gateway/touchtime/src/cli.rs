@@ -1,0 +1,299 @@
+//! The command line: what can be typed, and which module does it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+First minute:
+  touchtime demo                              play two months of theatre cases, board at http://127.0.0.1:8080
+  touchtime report rooms --store touchtime-demo
+  touchtime explain main.suite-2.2022-02-11.0700 --store touchtime-demo
+
+Exit code: 0 good, 1 something failed, 2 the command or a configuration is wrong.";
+
+/// Capped theatre utilisation, cases per list and scans per hour, right to the minute.
+#[derive(Debug, Parser)]
+#[command(name = "touchtime", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play an extract through real agents, a broker and a collector, with the live board.
+    Demo(DemoArgs),
+    /// Run the collector and the board.
+    Run(RunArgs),
+    /// Print measures by list, room, site, specialty, week, ...
+    Report(ReportArgs),
+    /// Show every minute of one list: intervals, clipping, sums, exclusions, sources.
+    Explain(ExplainArgs),
+    /// Write all events or all session results to a file.
+    Export(ExportArgs),
+    /// Read plans or exported events into a store.
+    Import(ImportArgs),
+    /// Check a configuration and what it points to.
+    Check(CheckArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// One process of the demo.
+    #[command(hide = true, subcommand)]
+    Role(Role),
+}
+
+/// The processes that `demo` starts.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// The embedded broker, on loopback only.
+    Broker {
+        /// Port on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+    },
+    /// An agent: everything after `agent` is the agent's own command line.
+    Agent {
+        /// Arguments of touchtime-agent.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// The collector with its board.
+    Collector(RunArgs),
+}
+
+/// `touchtime demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Extract to play; default: the bundled theatre cases.
+    #[arg(long, requires = "mapping", value_name = "FILE")]
+    pub cases: Option<PathBuf>,
+    /// Mapping of the extract.
+    #[arg(long, requires = "cases", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// How many times faster than life, or `max`. Nights and days without a list are skipped.
+    #[arg(long, default_value = "1200", value_name = "N|max")]
+    pub speed: Speed,
+    /// Send everything before this local date at full speed, then play.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<NaiveDate>,
+    /// Folder for the store, the outboxes and the logs; it must be empty or hold an earlier demo, which is replaced.
+    #[arg(long, default_value = "touchtime-demo", value_name = "DIR")]
+    pub store: PathBuf,
+    /// Address of the board.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub http: SocketAddr,
+    /// Use this MQTT broker instead of the embedded one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub broker: Option<String>,
+    /// Stop when every event has arrived, instead of keeping the board up.
+    #[arg(long)]
+    pub exit_when_done: bool,
+}
+
+/// Speed of a played extract.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// So many times faster than life.
+    Times(f64),
+    /// As fast as the machine can.
+    Max,
+}
+
+impl std::str::FromStr for Speed {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        match text.parse::<f64>() {
+            Ok(n) if n.is_finite() && n > 0.0 => Ok(Self::Times(n)),
+            Ok(_) | Err(_) => Err(format!("`{text}` is neither a number above 0 nor `max`")),
+        }
+    }
+}
+
+/// `touchtime run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Time of a played extract instead of the machine's.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub clock: Option<PathBuf>,
+}
+
+/// Where figures come from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "input")]
+pub struct Input {
+    /// Folder of a collector's store.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Extract of a theatre system; needs --mapping.
+    #[arg(long, value_name = "FILE", requires = "mapping")]
+    pub cases: Option<PathBuf>,
+}
+
+/// `touchtime report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// One row for each of these.
+    pub by: ReportBy,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub input: Input,
+    /// Mapping of the extract.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Planned sessions, where the mapping says that they are in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// First local date.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<NaiveDate>,
+    /// Last local date.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<NaiveDate>,
+    /// Rule set.
+    #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
+    pub rules: String,
+    /// Form of the output; csv and json carry unrounded values.
+    #[arg(long, default_value = "table")]
+    pub format: Format,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Groupings of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportBy {
+    /// Each list.
+    Sessions,
+    /// Each room.
+    Rooms,
+    /// Each site.
+    Sites,
+    /// Each trust.
+    Trusts,
+    /// Everything.
+    System,
+    /// Each specialty.
+    Specialties,
+    /// Each team.
+    Teams,
+    /// Each ISO week.
+    Weeks,
+    /// Each month.
+    Months,
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// A JSON array of objects.
+    Json,
+}
+
+/// `touchtime explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The list, e.g. main.suite-2.2022-02-11.0700.
+    pub session: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub input: Input,
+    /// Mapping of the extract.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Planned sessions, where the mapping says that they are in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Rule set.
+    #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
+    pub rules: String,
+}
+
+/// `touchtime export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// What to write.
+    pub what: ExportWhat,
+    /// File to write; `-` for standard output.
+    pub file: PathBuf,
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Form of the file.
+    #[arg(long)]
+    pub format: ExportFormat,
+    /// Rule set of the session results.
+    #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
+    pub rules: String,
+}
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportWhat {
+    /// Every stored event, as it came.
+    Events,
+    /// Every session result.
+    Sessions,
+}
+
+/// Forms of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// `touchtime import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// What to read.
+    pub what: ImportWhat,
+    /// File to read: for `events` an ndjson export, for `plans` an extract with planned sessions.
+    pub file: PathBuf,
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Mapping of the plan file.
+    #[arg(long, value_name = "FILE", required_if_eq("what", "plans"))]
+    pub mapping: Option<PathBuf>,
+    /// Trust that the plans are for.
+    #[arg(long, value_name = "ID", required_if_eq("what", "plans"))]
+    pub trust: Option<room_events::TrustId>,
+}
+
+/// What can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportWhat {
+    /// Planned sessions.
+    Plans,
+    /// Events of another store.
+    Events,
+}
+
+/// `touchtime check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}

@@ -1,0 +1,51 @@
+//! The one place where this binary reads a clock: wall time, or a played day's time in `demo`.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use edge_agent_linux::played::PlayedTime;
+use room_events::UtcMillis;
+
+/// What `now` is for this process.
+#[derive(Debug, Clone)]
+pub enum Clock {
+    /// The machine's own time.
+    Wall,
+    /// Time of a played extract: runs faster and skips what lies between the days' lists.
+    Played(PlayedTime),
+}
+
+impl Clock {
+    /// The clock that a file written by `demo` describes; wall time without one.
+    pub fn from_file(file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(file) = file else { return Ok(Self::Wall) };
+        let text = std::fs::read_to_string(file).with_context(|| format!("clock file {}", file.display()))?;
+        let played = serde_json::from_str(&text).with_context(|| format!("clock file {}", file.display()))?;
+        Ok(Self::Played(played))
+    }
+
+    /// Seconds of this clock in one second of the machine's; 0 once a played time stands at its end.
+    pub fn rate(&self) -> f64 {
+        match self {
+            Self::Wall => 1.0,
+            Self::Played(played) if played.sim_now(wall_now()) < played.end() => played.speed(),
+            Self::Played(_) => 0.0,
+        }
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> UtcMillis {
+        match self {
+            Self::Wall => wall_now(),
+            Self::Played(played) => played.sim_now(wall_now()),
+        }
+    }
+}
+
+/// The machine's own time.
+#[allow(clippy::disallowed_methods, reason = "this is the clock module")]
+pub fn wall_now() -> UtcMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMillis::saturating(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,68 @@
+//! From a store to measured sessions: the one place where rooms, records, rules and `now` meet.
+
+use anyhow::Context as _;
+use chrono::NaiveDate;
+use room_events::{RoomKind, UtcMillis};
+use store::{Reader, RoomRow};
+use utilisation::facts::Room;
+use utilisation::result::SessionResult;
+use utilisation::rules::RuleSet;
+use utilisation::theatre::{Detail, TypicalHistory, fill_extra_cases, measure_room};
+use utilisation::timeline::{Precedence, RoomTimeline};
+
+/// Sessions that a day's figures can depend on lie within so many days of it: the longest case (1 day), the longest
+/// closing (6 h) and a night shift on either side, with room to spare.
+const NEIGHBOUR_DAYS: i64 = 3;
+
+/// A room as the measures need it. Where no configuration says what it is, it is a theatre in Europe/London.
+pub fn room_of(row: &RoomRow) -> Room {
+    Room {
+        trust: row.trust.clone(),
+        site: row.site.clone(),
+        room: row.room.clone(),
+        kind: row.kind.unwrap_or(RoomKind::Theatre),
+        zone: row.zone.unwrap_or(chrono_tz::Europe::London),
+    }
+}
+
+/// All that was ever said about a room.
+pub fn whole_timeline(reader: &Reader, row: &RoomRow) -> anyhow::Result<RoomTimeline> {
+    let mut timeline = RoomTimeline::new(room_of(row));
+    for record in reader.room_records(row)? {
+        timeline.insert(&record);
+    }
+    Ok(timeline)
+}
+
+/// What was said about a room around a local date.
+pub fn timeline_around(reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyhow::Result<RoomTimeline> {
+    let mut timeline = RoomTimeline::new(room_of(row));
+    let noon = UtcMillis::saturating(date.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis());
+    let reach = NEIGHBOUR_DAYS * 24 * 60 + 12 * 60;
+    for record in reader.room_records_between(row, noon.plus_minutes(-reach), noon.plus_minutes(reach))? {
+        timeline.insert(&record);
+    }
+    Ok(timeline)
+}
+
+/// Every theatre session of a store, with the extra cases that would have fitted.
+pub fn measure_store(
+    reader: &Reader,
+    precedence: &Precedence,
+    rules: &RuleSet,
+    now: UtcMillis,
+) -> anyhow::Result<Vec<SessionResult>> {
+    let mut history = TypicalHistory::default();
+    let mut sessions = Vec::new();
+    for row in reader.rooms()? {
+        let timeline = whole_timeline(reader, &row).with_context(|| format!("room {}", row.room))?;
+        if !timeline.room().kind.is_theatre_like() {
+            continue;
+        }
+        let result = measure_room(timeline.room(), &timeline.facts(precedence), rules, now, Detail::Figures);
+        history.record(&result.sessions);
+        sessions.extend(result.sessions);
+    }
+    fill_extra_cases(&mut sessions, &history, rules);
+    Ok(sessions)
+}

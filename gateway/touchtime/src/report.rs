@@ -1,0 +1,171 @@
+//! `touchtime report` and `touchtime explain`: figures from a store, or straight from an extract.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use store::Reader;
+use utilisation::aggregate::{AggregateRow, Dimension, aggregate};
+use utilisation::result::SessionResult;
+use utilisation::rows::{SESSION_COLUMNS, session_row};
+use utilisation::rules::RuleSet;
+use utilisation::timeline::Precedence;
+
+use crate::Usage;
+use crate::cli::{ExplainArgs, Format, Input, ReportArgs, ReportBy};
+use crate::clock::{Clock, wall_now};
+use crate::output::{self, Column, Ink, Row, write_rows};
+use crate::source::{Names, Place, StoreSource};
+use crate::transfer::rule_set;
+use crate::{explain, extract, measured};
+
+/// `touchtime report`
+pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
+    let rules = rule_set(&arguments.rules)?;
+    let mut out = output::open(arguments.output.as_deref())?;
+    let dates = extract::Dates { from: arguments.from, to: arguments.to };
+    if let (ReportBy::Sessions, Format::Csv, Some(cases), Some(mapping)) =
+        (arguments.by, arguments.format, &arguments.input.cases, &arguments.mapping)
+    {
+        // A year of a region is millions of cases: its rows are written as they are made.
+        extract::write_session_csv(files(cases, mapping, &arguments.plan), &rules, dates, &mut *out)?;
+        out.flush()?;
+        return Ok(());
+    }
+    let mut sessions = sessions(&arguments.input, arguments, &rules)?;
+    sessions.retain(|session| dates.include(session.local_date));
+    write(arguments, &sessions, &rules, &mut *out)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn files<'a>(cases: &'a Path, mapping: &'a Path, plan: &'a Option<PathBuf>) -> extract::Files<'a> {
+    extract::Files { cases, mapping, plan: plan.as_deref() }
+}
+
+fn sessions(input: &Input, arguments: &ReportArgs, rules: &RuleSet) -> anyhow::Result<Vec<SessionResult>> {
+    match (&input.store, &input.cases, &arguments.mapping) {
+        (Some(dir), _, _) => measured::measure_store(&Reader::open(dir)?, &Precedence::default(), rules, wall_now()),
+        (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, &arguments.plan), rules),
+        (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
+    }
+}
+
+fn write(
+    arguments: &ReportArgs,
+    sessions: &[SessionResult],
+    rules: &RuleSet,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
+    let note = format!(
+        "{} lists; rule set {}, touch counted by `{}`; capped = minutes in use inside the plan / planned minutes",
+        sessions.len(),
+        rules.name,
+        rules.variant.name()
+    );
+    let Some((dimensions, group)) = grouping(arguments.by) else {
+        let rows: Vec<Row<'_>> = sessions.iter().map(|session| session_row(session).to_vec()).collect();
+        write_rows(out, arguments.format, &SESSION_COLUMNS, &rows, SESSION_TABLE, &note, ink)?;
+        return Ok(());
+    };
+    let aggregates = aggregate(sessions, dimensions, rules);
+    let rows: Vec<Row<'_>> = aggregates.iter().map(AggregateRow::values).collect();
+    let columns: Vec<Column> = group.iter().chain(AGGREGATE_TABLE).copied().collect();
+    write_rows(out, arguments.format, AggregateRow::COLUMNS, &rows, &columns, &note, ink)?;
+    Ok(())
+}
+
+const fn column(name: &'static str, heading: &'static str) -> Column {
+    Column { name, heading }
+}
+
+const ROOM: &[Column] = &[column("site", "site"), column("room", "room")];
+const SITE: &[Column] = &[column("site", "site")];
+const TRUST: &[Column] = &[column("trust", "trust")];
+const SYSTEM: &[Column] = &[column("room_kind", "rooms")];
+const SPECIALTY: &[Column] = &[column("specialty", "specialty")];
+const TEAM: &[Column] = &[column("team", "team")];
+const WEEK: &[Column] = &[column("week", "week")];
+const MONTH: &[Column] = &[column("month", "month")];
+
+const SESSION_TABLE: &[Column] = &[
+    column("session_id", "list"),
+    column("specialty", "specialty"),
+    column("planned_min", "planned"),
+    column("capped_min", "capped"),
+    column("capped_utilisation", "capped %"),
+    column("uncapped_utilisation", "uncapped"),
+    column("cases_completed", "cases"),
+    column("late_start_min", "late"),
+    column("gaps_in_session_min", "gaps"),
+    column("early_finish_min", "early"),
+    column("overrun_min", "over"),
+    column("unknown_min", "unknown"),
+    column("extra_cases_possible", "room for"),
+    column("state", "state"),
+];
+
+const AGGREGATE_TABLE: &[Column] = &[
+    column("kind", "kind"),
+    column("sessions_held", "lists"),
+    column("planned_min", "planned"),
+    column("capped_min", "capped"),
+    column("capped_utilisation", "capped %"),
+    column("mean_of_lists", "mean of lists"),
+    column("uncapped_utilisation", "uncapped"),
+    column("cases_completed", "cases"),
+    column("cases_per_list", "per list"),
+    column("cases_per_4h", "per 4 h"),
+    column("late_start_mean_all_min", "late"),
+    column("early_finish_mean_all_min", "early"),
+    column("overrun_mean_all_min", "over"),
+    column("quartile", "quartile"),
+];
+
+/// The dimensions of a report, and the columns that name a row's group; none for one row a list.
+fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
+    Some(match by {
+        ReportBy::Sessions => return None,
+        ReportBy::Rooms => (&[Dimension::Room], ROOM),
+        ReportBy::Sites => (&[Dimension::Site], SITE),
+        ReportBy::Trusts => (&[Dimension::Trust], TRUST),
+        ReportBy::System => (&[], SYSTEM),
+        ReportBy::Specialties => (&[Dimension::Specialty], SPECIALTY),
+        ReportBy::Teams => (&[Dimension::Team], TEAM),
+        ReportBy::Weeks => (&[Dimension::Week], WEEK),
+        ReportBy::Months => (&[Dimension::Month], MONTH),
+    })
+}
+
+/// `touchtime explain`
+pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
+    let rules = rule_set(&arguments.rules)?;
+    let found = match (&arguments.input.store, &arguments.input.cases, &arguments.mapping) {
+        (Some(dir), _, _) => {
+            let (changes, _) = tokio::sync::broadcast::channel(1);
+            let source = StoreSource::open(dir, Clock::Wall, rules, Precedence::default(), Names::default(), changes)?;
+            source.find(&arguments.session)?
+        }
+        (None, Some(cases), Some(mapping)) => {
+            let timelines = extract::timelines(files(cases, mapping, &arguments.plan), wall_now())?;
+            timelines.iter().find_map(|timeline| {
+                let room = timeline.room();
+                let place =
+                    Place { trust: room.trust.to_string(), site: room.site.to_string(), room: room.room.to_string() };
+                crate::source::audit(timeline, &Precedence::default(), &rules, wall_now(), &arguments.session, place)
+            })
+        }
+        (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
+    };
+    let Some(audit) = found else {
+        bail!(
+            "there is no list `{}` (an id is SITE.ROOM.DATE.TIME, such as main.suite-2.2022-02-11.0700; `touchtime report sessions` lists them)",
+            arguments.session
+        );
+    };
+    let mut out = output::open(None)?;
+    explain::write(&mut *out, &audit, Ink::for_stdout())?;
+    out.flush()?;
+    Ok(())
+}

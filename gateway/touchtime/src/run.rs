@@ -1,0 +1,134 @@
+//! `touchtime run`: collector and board in one process, one reading what the other has written.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use board::source::Change;
+use collector::Changed;
+use delivery::ack::RunId;
+use room_events::RoomKind;
+use store::{RoomSettings, Writer};
+use tokio::sync::{broadcast, watch};
+use utilisation::rules::RuleSet;
+use utilisation::timeline::Precedence;
+
+use crate::cli::RunArgs;
+use crate::clock::Clock;
+use crate::config::GatewayConfig;
+use crate::source::{Names, StoreSource};
+
+/// The figures of a running list change with the clock alone, at least so often (in the clock's own minutes).
+const TICK: Duration = Duration::from_secs(60);
+/// A played clock runs fast; the pages need no more than this many updates.
+const FASTEST_TICK: Duration = Duration::from_millis(500);
+
+/// Runs until it is told to stop (Ctrl-C, SIGTERM).
+pub fn run(arguments: &RunArgs) -> anyhow::Result<()> {
+    let config = GatewayConfig::load(&arguments.config)?;
+    let clock = Clock::from_file(arguments.clock.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(serve(config, clock))
+}
+
+async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
+    let mut writer = Writer::open(&config.store.dir, RunId(crate::random::bits_128()?))
+        .with_context(|| format!("store {}", config.store.dir.display()))?;
+    for site in &config.sites {
+        writer.describe_site(&config.trust, &site.id, site.zone)?;
+    }
+    writer.describe_rooms(&room_settings(&config))?;
+    let rules = RuleSet::named(&config.rules.name).context("the rule set was checked with the configuration")?;
+    let (facts, mut news) = broadcast::channel::<Changed>(1024);
+    let (changes, _) = broadcast::channel::<Change>(1024);
+    let source = StoreSource::open(
+        &config.store.dir,
+        clock.clone(),
+        rules,
+        Precedence::new(config.rules.precedence.clone()),
+        names(&config),
+        changes.clone(),
+    )?;
+
+    let listener = tokio::net::TcpListener::bind(config.board.listen)
+        .await
+        .with_context(|| format!("board.listen: {} cannot be used (is another program on it?)", config.board.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "board");
+    let (stop, stopped) = watch::channel(false);
+    let pages = tokio::spawn({
+        let mut stopped = stopped.clone();
+        async move {
+            axum::serve(listener, board::router(std::sync::Arc::new(source)))
+                .with_graceful_shutdown(async move {
+                    let _ = stopped.wait_for(|stop| *stop).await;
+                })
+                .await
+        }
+    });
+    let relay = tokio::spawn(async move {
+        let period = TICK.div_f64(clock.rate().max(1.0)).max(FASTEST_TICK);
+        let mut minutes = tokio::time::interval(period);
+        loop {
+            let change = tokio::select! {
+                _ = minutes.tick() => Change::Tick,
+                news = news.recv() => match news {
+                    Ok(Changed { room: Some((site, room)), .. }) => Change::Room { site, room },
+                    // Missed some, or about no room: everything may have changed.
+                    Ok(Changed { room: None, .. }) | Err(broadcast::error::RecvError::Lagged(_)) => Change::Tick,
+                    Err(broadcast::error::RecvError::Closed) => return,
+                },
+            };
+            // An error only says that nobody is looking.
+            let _ = changes.send(change);
+        }
+    });
+    let settings = collector::Settings {
+        trust: config.trust.clone(),
+        id: config.collector.id.clone(),
+        host: config.broker.host.clone(),
+        port: config.broker.port,
+        username: config.broker.username.clone(),
+        password_file: config.broker.password_file.clone(),
+        longest_pause: Duration::from_secs(10),
+    };
+    let mut collecting = tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, stopped));
+    tokio::select! {
+        ended = &mut collecting => return ended?,
+        () = crate::signals::asked_to_stop() => tracing::info!("stopping"),
+    }
+    let _ = stop.send(true);
+    relay.abort();
+    // Open event streams would hold the pages for ever; what they show is on disk.
+    pages.abort();
+    collecting.await?
+}
+
+fn room_settings(config: &GatewayConfig) -> Vec<RoomSettings> {
+    config
+        .rooms
+        .iter()
+        .map(|room| RoomSettings {
+            trust: config.trust.clone(),
+            site: room.site.clone(),
+            room: room.id.clone(),
+            kind: room.kind,
+            zone: config.zone(&room.site),
+        })
+        .collect()
+}
+
+fn names(config: &GatewayConfig) -> Names {
+    Names {
+        trust: config.trust_name.clone(),
+        sites: config.sites.iter().filter_map(|s| Some((s.id.clone(), s.name.clone()?))).collect(),
+        rooms: config.rooms.iter().filter_map(|r| Some((r.site.clone(), r.id.clone(), r.name.clone()?))).collect(),
+    }
+}
+
+/// What a configuration says of a room kind, for `check`.
+pub fn kinds_listed(config: &GatewayConfig) -> Vec<(RoomKind, usize)> {
+    RoomKind::ALL
+        .iter()
+        .map(|kind| (*kind, config.rooms.iter().filter(|room| room.kind == *kind).count()))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}

@@ -1,0 +1,308 @@
+//! What the board shows, read from the store: the wiring between the two, and the audit that `explain` prints as well.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use board::source::{
+    Audit, Change, Condition, Feed, PlanRecord, RoomDay, Severity, SiteDay, Source, SourceError, Stamp, UnderRules,
+    short_name,
+};
+use chrono::NaiveDate;
+use room_events::{SiteId, UtcMillis};
+use store::{Reader, RoomRow};
+use tokio::sync::broadcast;
+use utilisation::quantity::Minutes;
+use utilisation::result::SessionResult;
+use utilisation::rules::RuleSet;
+use utilisation::theatre::{Detail, measure_room};
+use utilisation::timeline::{Precedence, RoomTimeline, Statement};
+
+use crate::clock::Clock;
+use crate::measured::{room_of, timeline_around, whole_timeline};
+
+/// Agents say so often that a feed is alive.
+const ALIVE_EVERY: Minutes = Minutes::whole(5);
+
+/// Names for people; ids stand in where a configuration has none.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// The trust.
+    pub trust: Option<String>,
+    /// Sites.
+    pub sites: Vec<(SiteId, String)>,
+    /// Rooms.
+    pub rooms: Vec<(SiteId, room_events::RoomId, String)>,
+}
+
+impl Names {
+    fn site(&self, site: &SiteId) -> String {
+        let named = self.sites.iter().find(|(id, _)| id == site);
+        named.map_or_else(|| site.to_string(), |(_, name)| name.clone())
+    }
+
+    fn room(&self, row: &RoomRow) -> String {
+        let named = self.rooms.iter().find(|(site, room, _)| *site == row.site && *room == row.room);
+        named.map_or_else(|| row.room.to_string(), |(_, _, name)| name.clone())
+    }
+
+    fn trust(&self, row: &RoomRow) -> String {
+        self.trust.clone().unwrap_or_else(|| row.trust.to_string())
+    }
+}
+
+/// A store as the board sees it.
+#[derive(Debug)]
+pub struct StoreSource {
+    reader: Mutex<Reader>,
+    clock: Clock,
+    rules: RuleSet,
+    precedence: Precedence,
+    names: Names,
+    changes: broadcast::Sender<Change>,
+}
+
+impl StoreSource {
+    /// Opens the store in `dir` for the board.
+    pub fn open(
+        dir: &Path,
+        clock: Clock,
+        rules: RuleSet,
+        precedence: Precedence,
+        names: Names,
+        changes: broadcast::Sender<Change>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self { reader: Mutex::new(Reader::open(dir)?), clock, rules, precedence, names, changes })
+    }
+
+    // A reader that panicked left nothing half done: it only reads.
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room_day(&self, reader: &Reader, row: &RoomRow, date: NaiveDate, now: UtcMillis) -> anyhow::Result<RoomDay> {
+        let timeline = timeline_around(reader, row, date)?;
+        let facts = timeline.facts(&self.precedence);
+        let result = measure_room(timeline.room(), &facts, &self.rules, now, Detail::Audit);
+        Ok(RoomDay {
+            room: row.room.clone(),
+            name: self.names.room(row),
+            short: short_name(&row.room),
+            kind: timeline.room().kind,
+            lists: result.sessions.into_iter().filter(|session| session.local_date == date).collect(),
+            feed: Feed {
+                last_heard: row.last_alive.max(row.last_event),
+                expected_every: row.last_alive.map(|_| ALIVE_EVERY),
+            },
+        })
+    }
+
+    fn day(&self, site: Option<&SiteId>, date: NaiveDate) -> anyhow::Result<Option<SiteDay>> {
+        let now = self.now();
+        let reader = self.reader();
+        let rows = reader.rooms()?;
+        let mut sites: Vec<(SiteId, String)> = Vec::new();
+        for row in &rows {
+            if !sites.iter().any(|(id, _)| *id == row.site) {
+                sites.push((row.site.clone(), self.names.site(&row.site)));
+            }
+        }
+        let Some(first) = rows.iter().find(|row| site.is_none_or(|site| row.site == *site)) else { return Ok(None) };
+        let here = rows.iter().filter(|row| row.site == first.site && row.trust == first.trust);
+        let rooms = here.clone().map(|row| self.room_day(&reader, row, date, now)).collect::<anyhow::Result<_>>()?;
+        Ok(Some(SiteDay {
+            site: first.site.clone(),
+            site_name: self.names.site(&first.site),
+            trust_name: self.names.trust(first),
+            sites,
+            zone: room_of(first).zone,
+            date,
+            as_at: now,
+            rooms,
+            conditions: conditions(&reader)?,
+        }))
+    }
+
+    /// The list of that id, if there is one.
+    pub fn find(&self, session_id: &str) -> anyhow::Result<Option<Audit>> {
+        let reader = self.reader();
+        for row in reader.rooms()? {
+            let Some(rest) = session_id.strip_prefix(&format!("{}.{}.", row.site, row.room)) else { continue };
+            let Some(date) = rest.get(..10).and_then(|date| date.parse::<NaiveDate>().ok()) else { continue };
+            let timeline = timeline_around(&reader, &row, date)?;
+            let found = match self.audit_of(&row, &timeline, session_id) {
+                Some(audit) => Some(audit),
+                // A list that was moved by days keeps its first date in its id.
+                None => self.audit_of(&row, &whole_timeline(&reader, &row)?, session_id),
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn audit_of(&self, row: &RoomRow, timeline: &RoomTimeline, session_id: &str) -> Option<Audit> {
+        let place =
+            Place { trust: self.names.trust(row), site: self.names.site(&row.site), room: self.names.room(row) };
+        audit(timeline, &self.precedence, &self.rules, self.now(), session_id, place)
+    }
+}
+
+/// Names of where a list is, for people.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Trust.
+    pub trust: String,
+    /// Site.
+    pub site: String,
+    /// Room.
+    pub room: String,
+}
+
+/// One list of a room with all that its figures rest on.
+pub fn audit(
+    timeline: &RoomTimeline,
+    precedence: &Precedence,
+    rules: &RuleSet,
+    now: UtcMillis,
+    session_id: &str,
+    place: Place,
+) -> Option<Audit> {
+    let facts = timeline.facts(precedence);
+    let under = |rules: &RuleSet| -> Option<SessionResult> {
+        let result = measure_room(timeline.room(), &facts, rules, now, Detail::Audit);
+        result.sessions.into_iter().find(|session| session.id == session_id)
+    };
+    let result = under(rules)?;
+    let others = RuleSet::NAMES
+        .iter()
+        .filter(|name| **name != rules.name)
+        .filter_map(|name| RuleSet::named(name))
+        .filter_map(|rules| under(&rules).map(|result| UnderRules { rules, result }))
+        .collect();
+    let stamps = result.cases.iter().flat_map(|case| {
+        timeline.history(case.id, precedence).stamps.into_iter().map(move |record| Stamp {
+            case: case.id,
+            milestone: record.milestone,
+            at: record.instant(),
+            source: format!("{}, agent {}", record.source, record.agent.agent),
+            order: record.order,
+            captured: record.captured,
+            correction: correction(&record.statement),
+            superseded: !record.used,
+        })
+    });
+    let plans = timeline.plan_history(&result.key, precedence).records.into_iter().map(|record| PlanRecord {
+        in_force: record.plan.start == result.planned_start && record.plan.end == result.planned_end,
+        plan: record.plan,
+        source: format!("{}, agent {}", record.source, record.agent.agent),
+    });
+    Some(Audit {
+        site_name: place.site,
+        trust_name: place.trust,
+        room_name: place.room,
+        zone: timeline.room().zone,
+        as_at: now,
+        rules: rules.clone(),
+        stamps: stamps.collect(),
+        plans: plans.collect(),
+        result,
+        others,
+    })
+}
+
+fn correction(statement: &Statement) -> Option<String> {
+    match statement {
+        Statement::Reached | Statement::Cancelled { .. } => None,
+        Statement::Corrected { author, reason, .. } => {
+            let author = author.as_ref().map_or("unnamed", |label| label.as_str());
+            Some(match reason {
+                Some(reason) => format!("{author}: {reason}"),
+                None => author.to_owned(),
+            })
+        }
+    }
+}
+
+fn conditions(reader: &Reader) -> anyhow::Result<Vec<Condition>> {
+    let counts = reader.held()?;
+    let held = |count: u64, severity, subject: &str, text: &str, advice: &str| {
+        (count > 0).then(|| Condition {
+            severity,
+            room: None,
+            subject: subject.to_owned(),
+            standing: format!("{count} held"),
+            text: text.to_owned(),
+            advice: Some(advice.to_owned()),
+        })
+    };
+    let messages = held(
+        counts.quarantined,
+        Severity::Warning,
+        "Messages",
+        "In quarantine: they could not be read. Nothing is lost.",
+        "See the collector's log.",
+    );
+    let conflicts = held(
+        counts.conflicts,
+        Severity::Warning,
+        "Conflicts",
+        "Two different events came under one number; both are kept.",
+        "Was an agent's disk cloned?",
+    );
+    let gone = (counts.gone > 0).then(|| Condition {
+        severity: Severity::Bad,
+        room: None,
+        subject: "Events".to_owned(),
+        standing: format!("{} lost", counts.gone),
+        text: "Given up by their agent before they arrived.".to_owned(),
+        advice: Some("Check that agent's disk and outbox.".to_owned()),
+    });
+    Ok(messages.into_iter().chain(conflicts).chain(gone).collect())
+}
+
+impl Source for StoreSource {
+    fn now(&self) -> UtcMillis {
+        self.clock.now()
+    }
+
+    fn rate(&self) -> f64 {
+        self.clock.rate()
+    }
+
+    fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    fn site_day(&self, site: Option<&SiteId>, date: NaiveDate) -> Result<SiteDay, SourceError> {
+        match self.day(site, date) {
+            Ok(Some(day)) => Ok(day),
+            Ok(None) => match site {
+                Some(site) => Err(SourceError::UnknownSite(site.clone())),
+                None => Err(SourceError::Unavailable("no room has been heard of yet".to_owned())),
+            },
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    fn latest_day(&self) -> Option<NaiveDate> {
+        let reader = self.reader();
+        let last = reader.last_place().ok()??;
+        let zone = reader.rooms().ok()?.first().map(|row| room_of(row).zone)?;
+        let utc = chrono::DateTime::from_timestamp_millis(last.millis())?;
+        Some(utc.with_timezone(&zone).date_naive())
+    }
+
+    fn audit(&self, session_id: &str) -> Result<Option<Audit>, SourceError> {
+        self.find(session_id).map_err(|error| unavailable(&error))
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}
+
+fn unavailable(error: &anyhow::Error) -> SourceError {
+    tracing::error!(error = format!("{error:#}"), "the board could not read the store");
+    SourceError::Unavailable(format!("{error:#}"))
+}

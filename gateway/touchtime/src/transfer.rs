@@ -1,0 +1,308 @@
+//! `touchtime export` and `touchtime import`: events and session results out of a store, events and plans into one.
+//!
+//! An exported event is one line of JSON that carries its key, so that importing a file twice, or into a store that has
+//! some of it, stores each event once:
+//!
+//! ```text
+//! {"trust":"demo","site":"main","agent":"theatre-1","stream":"<32 hex>","seq":7,"received":1644585002000,"event":{...}}
+//! ```
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use delivery::ack::RunId;
+use delivery::batch;
+use room_events::topic::AgentAddress;
+use room_events::{AgentId, EventId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::{Committed, Inbound, Reader, Writer};
+use utilisation::rows::{
+    AsObject, SESSION_COLUMNS, Value, session_row, write_csv_header, write_csv_row, write_csv_values,
+};
+use utilisation::rules::RuleSet;
+use utilisation::timeline::Precedence;
+
+use crate::Usage;
+use crate::cli::{ExportArgs, ExportFormat, ExportWhat, ImportArgs, ImportWhat};
+use crate::clock::wall_now;
+use crate::measured::measure_store;
+use crate::output;
+
+/// The agent under which imported plans are filed.
+const IMPORT_AGENT: &str = "import";
+
+const EVENT_COLUMNS: [&str; 13] = [
+    "trust",
+    "site",
+    "agent",
+    "stream",
+    "seq",
+    "received",
+    "room_site",
+    "room",
+    "source",
+    "source_order",
+    "at",
+    "kind",
+    "event",
+];
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Line<'a> {
+    trust: TrustId,
+    site: SiteId,
+    agent: AgentId,
+    stream: StreamId,
+    seq: Seq,
+    received: UtcMillis,
+    #[serde(borrow)]
+    event: &'a RawValue,
+}
+
+/// `touchtime export`
+pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
+    let reader = Reader::open(&arguments.store)?;
+    let mut out = output::open(Some(&arguments.file))?;
+    match arguments.what {
+        ExportWhat::Events => export_events(&reader, arguments.format, &mut *out)?,
+        ExportWhat::Sessions => {
+            let rules = rule_set(&arguments.rules)?;
+            let sessions = measure_store(&reader, &Precedence::default(), &rules, wall_now())?;
+            match arguments.format {
+                ExportFormat::Csv => {
+                    let mut buffer = Vec::new();
+                    write_csv_header(&SESSION_COLUMNS, &mut buffer);
+                    for session in &sessions {
+                        write_csv_row(session, &mut buffer);
+                    }
+                    out.write_all(&buffer)?;
+                }
+                ExportFormat::Ndjson => {
+                    for session in &sessions {
+                        let row = session_row(session);
+                        serde_json::to_writer(&mut *out, &AsObject(&row))?;
+                        out.write_all(b"\n")?;
+                    }
+                }
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn export_events(reader: &Reader, format: ExportFormat, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut buffer = Vec::new();
+    if format == ExportFormat::Csv {
+        write_csv_header(&EVENT_COLUMNS, &mut buffer);
+        out.write_all(&buffer)?;
+    }
+    reader.for_each_event(|agent: &AgentAddress, id: EventId, received, bytes| -> anyhow::Result<()> {
+        let text = std::str::from_utf8(bytes).context("an event is not UTF-8")?;
+        buffer.clear();
+        match format {
+            ExportFormat::Ndjson => {
+                let line = Line {
+                    trust: agent.trust.clone(),
+                    site: agent.site.clone(),
+                    agent: agent.agent.clone(),
+                    stream: id.stream,
+                    seq: id.seq,
+                    received,
+                    event: serde_json::from_str(text).context("an event is not JSON")?,
+                };
+                serde_json::to_writer(&mut buffer, &line)?;
+                buffer.push(b'\n');
+            }
+            ExportFormat::Csv => {
+                let event = wire::decode(bytes)?;
+                let stream = id.stream.to_string();
+                let row: [(&'static str, Value<'_>); EVENT_COLUMNS.len()] = [
+                    ("trust", Value::Text(agent.trust.as_str())),
+                    ("site", Value::Text(agent.site.as_str())),
+                    ("agent", Value::Text(agent.agent.as_str())),
+                    ("stream", Value::Text(&stream)),
+                    ("seq", Value::Count(id.seq.0)),
+                    ("received", Value::Instant(received)),
+                    ("room_site", Value::Text(event.site.as_ref().unwrap_or(&agent.site).as_str())),
+                    ("room", event.room.as_ref().map_or(Value::Absent, |room| Value::Text(room.as_str()))),
+                    ("source", Value::Text(event.source.as_str())),
+                    ("source_order", Value::Count(event.order)),
+                    ("at", Value::Instant(event.at)),
+                    ("kind", Value::Text(event.obs.kind())),
+                    ("event", Value::Text(text)),
+                ];
+                write_csv_values(&row, &mut buffer);
+            }
+        }
+        out.write_all(&buffer)?;
+        Ok(())
+    })
+}
+
+/// A rule set by name, or the list of names.
+pub fn rule_set(name: &str) -> anyhow::Result<RuleSet> {
+    RuleSet::named(name).ok_or_else(|| {
+        Usage(format!("--rules: there is no rule set `{name}` (known: {})", RuleSet::NAMES.join(", "))).into()
+    })
+}
+
+/// `touchtime import`
+pub fn import(arguments: &ImportArgs) -> anyhow::Result<()> {
+    let mut writer = Writer::open(&arguments.store, RunId(crate::random::bits_128()?))?;
+    match arguments.what {
+        ImportWhat::Events => import_events(&mut writer, &arguments.file),
+        ImportWhat::Plans => {
+            let (Some(mapping), Some(trust)) = (&arguments.mapping, &arguments.trust) else {
+                bail!(Usage("plans need --mapping and --trust".to_owned()));
+            };
+            import_plans(&mut writer, &arguments.file, mapping, trust)
+        }
+    }
+}
+
+/// What an import did, in words.
+#[derive(Debug, Default)]
+struct Tally {
+    stored: u64,
+    duplicates: u64,
+    quarantined: u64,
+    conflicts: u64,
+}
+
+impl Tally {
+    fn add(&mut self, done: &Committed) {
+        self.stored += done.stored;
+        self.duplicates += done.duplicates;
+        self.quarantined += done.quarantined;
+        self.conflicts += done.conflicts;
+    }
+
+    fn say(&self) {
+        output::say(&format!(
+            "{} events stored, {} were there already, {} in quarantine, {} in conflict with what was there",
+            self.stored, self.duplicates, self.quarantined, self.conflicts
+        ));
+    }
+}
+
+fn import_events(writer: &mut Writer, file: &Path) -> anyhow::Result<()> {
+    let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let mut tally = Tally::default();
+    let mut run = Run::default();
+    let mut bad_lines = 0_u64;
+    for (n, line) in BufReader::new(opened).lines().enumerate() {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                bad_lines += 1;
+                output::say(&format!("{}:{}: is not UTF-8; left out", file.display(), n + 1));
+                continue;
+            }
+            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+        };
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str::<Line<'_>>(&line) {
+            Ok(line) if batch::is_sendable(line.event.get().as_bytes()) => {
+                if !run.takes(&line) {
+                    run.flush(writer, &mut tally)?;
+                }
+                run.push(&line);
+            }
+            Ok(_) => {
+                bad_lines += 1;
+                output::say(&format!(
+                    "{}:{}: the event is longer than {} bytes; left out",
+                    file.display(),
+                    n + 1,
+                    wire::MAX_EVENT_BYTES
+                ));
+            }
+            Err(error) => {
+                bad_lines += 1;
+                output::say(&format!("{}:{}: not an exported event ({error}); left out", file.display(), n + 1));
+            }
+        }
+    }
+    run.flush(writer, &mut tally)?;
+    tally.say();
+    if bad_lines > 0 {
+        bail!("{bad_lines} lines of {} were left out (see above)", file.display());
+    }
+    Ok(())
+}
+
+/// Events of one stream with consecutive numbers: what fits into one batch.
+#[derive(Debug, Default)]
+struct Run {
+    key: Option<(AgentAddress, StreamId)>,
+    first: u64,
+    received: Option<UtcMillis>,
+    events: Vec<Vec<u8>>,
+}
+
+impl Run {
+    fn takes(&self, line: &Line<'_>) -> bool {
+        let Some((agent, stream)) = &self.key else { return true };
+        *stream == line.stream
+            && agent.agent == line.agent
+            && agent.site == line.site
+            && agent.trust == line.trust
+            && line.seq.0 == self.first + self.events.len() as u64
+            && self.events.len() < batch::MAX_BATCH_EVENTS
+    }
+
+    fn push(&mut self, line: &Line<'_>) {
+        if self.key.is_none() {
+            let agent = AgentAddress { trust: line.trust.clone(), site: line.site.clone(), agent: line.agent.clone() };
+            self.key = Some((agent, line.stream));
+            self.first = line.seq.0;
+            self.received = Some(line.received);
+        }
+        self.events.push(line.event.get().as_bytes().to_vec());
+    }
+
+    fn flush(&mut self, writer: &mut Writer, tally: &mut Tally) -> anyhow::Result<()> {
+        let Some((agent, stream)) = self.key.take() else { return Ok(()) };
+        let events = std::mem::take(&mut self.events);
+        let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
+        // A floor of 1: what lies before in the stream is not known to be gone, it is only not in this file.
+        let payload =
+            batch::encode(stream, Seq(self.first), Seq::FIRST, events.iter().map(Vec::as_slice), &mut buffer)?;
+        let done = writer.commit(&[Inbound { from: &agent, payload }], self.received.unwrap_or_else(wall_now))?;
+        tally.add(&done);
+        Ok(())
+    }
+}
+
+fn import_plans(writer: &mut Writer, file: &Path, mapping: &Path, trust: &TrustId) -> anyhow::Result<()> {
+    let now = wall_now();
+    let events = crate::extract::plan_events(file, mapping, now)?;
+    let stream = StreamId(crate::random::bits_128()?);
+    let mut tally = Tally::default();
+    let mut first = Seq::FIRST.0;
+    let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
+    let agent = |site: SiteId| -> anyhow::Result<AgentAddress> {
+        Ok(AgentAddress { trust: trust.clone(), site, agent: AgentId::new(IMPORT_AGENT)? })
+    };
+    let Some(site) = events.first().and_then(|event| event.site.clone()) else {
+        bail!("{} has no planned session (does the mapping say where they are?)", file.display());
+    };
+    let agent = agent(site)?;
+    for chunk in events.chunks(batch::MAX_BATCH_EVENTS) {
+        let mut bytes = Vec::new();
+        for event in chunk {
+            bytes.push(wire::encode(event, &mut [0; wire::MAX_EVENT_BYTES])?.to_vec());
+        }
+        let payload = batch::encode(stream, Seq(first), Seq::FIRST, bytes.iter().map(Vec::as_slice), &mut buffer)?;
+        tally.add(&writer.commit(&[Inbound { from: &agent, payload }], now)?);
+        first += chunk.len() as u64;
+    }
+    tally.say();
+    Ok(())
+}

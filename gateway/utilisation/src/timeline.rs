@@ -1,0 +1,209 @@
+//! [`RoomTimeline`]: everything that was ever said about one room, and the [`RoomFacts`] that follow from it.
+//!
+//! Feeds repeat themselves, contradict each other, correct what they said, and arrive in any order. So the timeline is a
+//! set: inserting a record twice, or late, changes nothing, and which word counts is decided when the facts are asked
+//! for, from the records alone ([`record`] says how). Nothing is forgotten: a corrected value stays in the [`history`]
+//! beside the record that superseded it. [`mod@touched`] tells which sessions a record can change.
+//!
+//! What the facts amount to is left to the measures; performed steps, signals and signs of life are not read here.
+
+pub mod history;
+mod plans;
+pub mod record;
+mod said;
+pub mod touched;
+
+use std::collections::BTreeMap;
+
+use room_events::{Booking, Milestone, Observation, PlanRevision, SessionKey, Token, UtcMillis};
+
+use crate::facts::{Cancelled, Case, Room, RoomFacts, SessionPlan};
+
+pub use history::{BookingRecord, CaseHistory, PlanHistory, PlanRecord, StampRecord};
+pub use record::{Precedence, Record};
+pub use said::{Booked, Statement};
+pub use touched::{Span, Subject, Touched, touched};
+
+use plans::{PlanSaid, PlanWords, revisions};
+use record::{Word, last_word};
+use said::{StampSaid, instant};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct CaseWords {
+    stamps: Vec<Word<StampSaid>>,
+    bookings: Vec<Word<Booked>>,
+}
+
+/// All records of one room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomTimeline {
+    room: Room,
+    cases: BTreeMap<Token, CaseWords>,
+    plans: BTreeMap<SessionKey, PlanWords>,
+}
+
+impl RoomTimeline {
+    /// A room of which nothing is known yet.
+    pub fn new(room: Room) -> Self {
+        Self { room, cases: BTreeMap::new(), plans: BTreeMap::new() }
+    }
+
+    /// The room.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Adds a record, if it is news; returns whether it was.
+    ///
+    /// Takes the room's own milestones, corrections, cancellations, bookings and plan revisions, and the bookings of the
+    /// trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
+    /// give it the bookings of cases that have a booking here. Every other record is passed over.
+    pub fn insert(&mut self, record: &Record) -> bool {
+        if record.agent.trust != self.room.trust {
+            return false;
+        }
+        let own = record.room().is_some_and(|(site, room)| *site == self.room.site && *room == self.room.room);
+        match &record.event.obs {
+            Observation::Milestone(said) if own => self.insert_stamp(record, said.case, said.name, Statement::Reached),
+            Observation::Correction(said) if own => {
+                let (author, reason) = (said.author.clone(), said.reason.clone());
+                self.insert_stamp(record, said.case, said.name, Statement::Corrected { to: said.to, author, reason })
+            }
+            Observation::Cancellation(said) if own => {
+                let statement = Statement::Cancelled { class: said.class, reason: said.reason.clone() };
+                self.insert_stamp(record, said.case, Milestone::Cancelled, statement)
+            }
+            Observation::Booking(said) => self.insert_booking(record, said),
+            Observation::PlanRevision(said) if own => self.insert_plan(record, said),
+            // The rest, and whatever a later version adds, says nothing about a case or a plan of this room.
+            Observation::Milestone(_)
+            | Observation::Correction(_)
+            | Observation::Cancellation(_)
+            | Observation::PlanRevision(_)
+            | Observation::PerformedStep(_)
+            | Observation::SignalLevel(_)
+            | Observation::Alive(_)
+            | Observation::EventsLost(_)
+            | Observation::AgentStarted(_)
+            | _ => false,
+        }
+    }
+
+    fn insert_stamp(&mut self, record: &Record, case: Token, milestone: Milestone, statement: Statement) -> bool {
+        let words = self.cases.entry(case).or_default();
+        Word::of(record, (milestone, statement)).insert_into(&mut words.stamps)
+    }
+
+    fn insert_booking(&mut self, record: &Record, said: &Booking) -> bool {
+        let Some((site, room)) = record.room() else { return false };
+        let booked = Booked {
+            site: site.clone(),
+            room: room.clone(),
+            start: said.start,
+            minutes: said.minutes,
+            session: said.session.clone(),
+            specialty: said.specialty.clone(),
+            procedure: said.procedure.clone(),
+            admission: said.admission,
+            class: said.class,
+            issued: said.issued,
+        };
+        Word::of(record, booked).insert_into(&mut self.cases.entry(said.case).or_default().bookings)
+    }
+
+    fn insert_plan(&mut self, record: &Record, said: &PlanRevision) -> bool {
+        let plan = PlanSaid {
+            issued: said.issued,
+            start: said.start,
+            end: said.end,
+            specialty: said.specialty.clone(),
+            team: said.team.clone(),
+            kind: said.kind,
+            cases: said.cases,
+            withdrawn: said.withdrawn,
+        };
+        Word::of(record, plan).insert_into(self.plans.entry(said.session.clone()).or_default())
+    }
+
+    /// What is agreed about the room when sources rank as `precedence` says. Sessions by key, cases by token.
+    pub fn facts(&self, precedence: &Precedence) -> RoomFacts {
+        let sessions = self.plans.iter().map(|(key, words)| SessionPlan {
+            key: key.clone(),
+            revisions: revisions(words, precedence).plans.into_iter().map(PlanSaid::plan).collect(),
+        });
+        let cases = self.cases.iter().filter_map(|(id, words)| self.case(*id, words, precedence));
+        RoomFacts { sessions: sessions.collect(), cases: cases.collect() }
+    }
+
+    /// The case as this room has it; absent when all that was said of it was withdrawn or is about other rooms.
+    fn case(&self, id: Token, words: &CaseWords, precedence: &Precedence) -> Option<Case> {
+        let mut case = Case::new(id);
+        let mut present = false;
+        for (milestone, last) in last_stamps(&words.stamps, precedence) {
+            let Some(at) = instant(last) else { continue };
+            present = true;
+            // Cancelled and abandoned live in their own fields only, so that no measure takes them for touch.
+            match milestone {
+                Milestone::Cancelled => case.cancelled = Some(cancelled(at, &words.stamps, precedence)),
+                Milestone::Abandoned => case.abandoned = Some(at),
+                Milestone::SentFor
+                | Milestone::InReception
+                | Milestone::IntoAnaestheticRoom
+                | Milestone::AnaestheticStart
+                | Milestone::AnaestheticReady
+                | Milestone::SignIn
+                | Milestone::IntoTheatre
+                | Milestone::TimeOut
+                | Milestone::ProcedureStart
+                | Milestone::ProcedureEnd
+                | Milestone::SignOut
+                | Milestone::OutOfTheatre
+                | Milestone::IntoRecovery
+                | Milestone::ReadyToLeaveRecovery
+                | Milestone::LeftRecovery => case.stamps.set(milestone, Some(at)),
+            }
+        }
+        if let Some(last) = last_word(words.bookings.iter(), precedence) {
+            let booked = &last.said;
+            case.specialty.clone_from(&booked.specialty);
+            case.procedure.clone_from(&booked.procedure);
+            case.admission = booked.admission;
+            case.class = booked.class;
+            if self.is_here(booked) {
+                present = true;
+                case.booked_start = booked.start;
+                case.booked_minutes = booked.minutes;
+                case.session.clone_from(&booked.session);
+            }
+        }
+        present.then_some(case)
+    }
+
+    fn is_here(&self, booked: &Booked) -> bool {
+        booked.site == self.room.site && booked.room == self.room.room
+    }
+}
+
+/// The last word on each milestone that was ever mentioned, in usual order.
+fn last_stamps<'w>(
+    words: &'w [Word<StampSaid>],
+    precedence: &Precedence,
+) -> impl Iterator<Item = (Milestone, &'w Word<StampSaid>)> {
+    let mut last = [const { None::<&Word<StampSaid>> }; Milestone::ALL.len()];
+    for word in words {
+        let slot = &mut last[word.said.0 as usize];
+        if slot.is_none_or(|earlier| precedence.rank_words(earlier, word).is_lt()) {
+            *slot = Some(word);
+        }
+    }
+    Milestone::ALL.iter().zip(last).filter_map(|(milestone, word)| word.map(|word| (*milestone, word)))
+}
+
+/// A correction of the time says nothing about class and reason: they stay those of the last cancellation.
+fn cancelled(at: UtcMillis, words: &[Word<StampSaid>], precedence: &Precedence) -> Cancelled {
+    let last = last_word(words.iter().filter(|word| matches!(word.said.1, Statement::Cancelled { .. })), precedence);
+    match last.map(|word| &word.said.1) {
+        Some(Statement::Cancelled { class, reason }) => Cancelled { at, class: *class, reason: reason.clone() },
+        Some(Statement::Reached | Statement::Corrected { .. }) | None => Cancelled { at, class: None, reason: None },
+    }
+}

@@ -1,0 +1,83 @@
+//! Real parts that Touchtime meets in a hospital: found, started, stopped.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A part that must be installed for some tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// The MQTT broker of Debian's package `mosquitto`.
+    Mosquitto,
+    /// The browser of Debian's package `chromium`.
+    Chromium,
+}
+
+impl Peer {
+    /// Where its program is, if it is installed.
+    pub fn program(self) -> Option<PathBuf> {
+        let candidates: &[&str] = match self {
+            Self::Mosquitto => &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"],
+            Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
+        };
+        candidates.iter().map(PathBuf::from).find(|path| path.is_file())
+    }
+
+    /// Whether a test that needs it is to be skipped: it is missing, and may be.
+    pub fn may_skip(self) -> bool {
+        let required = std::env::var_os("TOUCHTIME_REQUIRE_PEERS").is_some_and(|v| v == "1");
+        self.program().is_none() && !required
+    }
+}
+
+/// A port on loopback that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("a free port").port()
+}
+
+/// Waits until something listens on the port.
+pub fn await_port(port: u16) {
+    await_that("the port answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+}
+
+/// Polls a condition that no event announces; fails after 30 s.
+pub fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited 30 s in vain until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A process that is killed at the end of its test.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Running {
+    /// Starts it without input.
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().expect("the program starts"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// mosquitto on a loopback port of its own, with the limits that Touchtime ships.
+pub fn mosquitto(dir: &Path) -> (Running, u16) {
+    let port = free_port();
+    let config = dir.join("mosquitto.conf");
+    let text = format!(
+        "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 100000\nmax_inflight_messages 256\nlog_type error\n"
+    );
+    std::fs::write(&config, text).expect("the configuration is written");
+    let program = Peer::Mosquitto.program().expect("mosquitto is installed");
+    let running = Running::start(Command::new(program).arg("-c").arg(&config));
+    await_port(port);
+    (running, port)
+}

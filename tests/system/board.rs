@@ -1,0 +1,70 @@
+//! The board over a running demo.
+
+use std::path::Path;
+use std::process::Command;
+
+use touchtime_tests::peer::{self, Peer, Running, await_that};
+use touchtime_tests::programs::touchtime;
+use touchtime_tests::web;
+
+/// A demo that plays 11 February 2022 at a minute a second or so.
+fn playing(dir: &Path) -> (Running, u16) {
+    let port = peer::free_port();
+    let running = Running::start(
+        touchtime()
+            .args([
+                "demo",
+                "--from",
+                "2022-02-11",
+                "--speed",
+                "3600",
+                "--http",
+                &format!("127.0.0.1:{port}"),
+                "--store",
+            ])
+            .arg(dir.join("demo"))
+            .stderr(std::process::Stdio::null()),
+    );
+    await_that("the board answers", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() && web::get(port, "/").0 == 200
+    });
+    (running, port)
+}
+
+pub fn live_day() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_demo, port) = playing(dir.path());
+    // The stream begins with a snapshot and goes on by itself: a case comes into a theatre while we look.
+    let seen = web::events_until(port, "/events", |seen| seen.contains("Procedure") && seen.matches("id:").count() > 3);
+    for suite in 1..=8 {
+        assert!(seen.contains(&format!("/lists/main.suite-{suite}.2022-02-11.")), "theatre {suite} is on the board");
+    }
+    let (status, page) = web::get(port, "/lists/main.suite-2.2022-02-11.0700");
+    assert_eq!(status, 200);
+    for expected in ["Theatre 2", "Friday 11 February 2022", "girft-2024.1"] {
+        assert!(page.contains(expected), "{expected:?} is missing in:\n{page}");
+    }
+    assert_eq!(web::get(port, "/lists/main.suite-9.2022-02-11.0700").0, 404);
+    assert_eq!(web::get(port, "/healthz").0, 200);
+}
+
+pub fn in_a_browser() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_demo, port) = playing(dir.path());
+    let program = Peer::Chromium.program().expect("chromium is installed");
+    let output = Command::new(program)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic"])
+        .args(["--virtual-time-budget=4000", "--window-size=1920,1080", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
+        .arg(format!("http://127.0.0.1:{port}/"))
+        .output()
+        .expect("chromium runs");
+    let dom = String::from_utf8_lossy(&output.stdout);
+    for suite in 1..=8 {
+        assert!(
+            dom.contains(&format!("/lists/main.suite-{suite}.2022-02-11.")),
+            "theatre {suite} is on the page:\n{dom}"
+        );
+    }
+}

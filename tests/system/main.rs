@@ -1,0 +1,49 @@
+//! The whole system, on real parts: each test is a claim about what a user gets.
+
+mod board;
+mod command_line;
+mod no_std;
+mod path;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use touchtime_tests::peer::Peer;
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each trial runs several processes on two cores.
+    arguments.test_threads.get_or_insert(1);
+    let trials = [
+        test("the_bundled_cases_give_the_published_figures", path::extract_gives_the_published_figures),
+        test("the_whole_path_gives_the_same_rows_as_the_extract", path::embedded_broker_gives_the_same_rows),
+        needs(
+            Peer::Mosquitto,
+            "the_whole_path_through_mosquitto_gives_the_same_rows",
+            path::mosquitto_gives_the_same_rows,
+        ),
+        test("an_export_imported_elsewhere_gives_the_same_rows", path::export_and_import_give_the_same_rows),
+        test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
+        test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),
+        test("every_command_has_a_help_text", command_line::help_texts),
+        test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
+        test("the_board_shows_a_day_as_it_runs", board::live_day),
+        needs(Peer::Chromium, "a_browser_shows_the_board_and_keeps_it_up_to_date", board::in_a_browser),
+        test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
+    ];
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
+}
+
+fn test(name: &str, body: fn()) -> Trial {
+    Trial::test(name, move || -> Result<(), Failed> {
+        body();
+        Ok(())
+    })
+}
+
+/// A test that is ignored, and says so, when the part is not installed.
+fn needs(peer: Peer, name: &str, body: fn()) -> Trial {
+    if peer.may_skip() {
+        let name = format!("{name} ({peer:?} is not installed)");
+        return test(&name, body).with_ignored_flag(true);
+    }
+    test(name, body)
+}
