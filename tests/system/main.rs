@@ -26,7 +26,7 @@ fn main() -> std::process::ExitCode {
         test("every_command_has_a_help_text", command_line::help_texts),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
-        needs(Peer::Chromium, "a_browser_shows_the_board_and_keeps_it_up_to_date", board::in_a_browser),
+        needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()

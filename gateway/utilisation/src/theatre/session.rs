@@ -14,7 +14,7 @@ use super::plan::{FrozenPlan, Name, start_of_date};
 use super::touch::{Touch, end_fallback, start_fallback};
 use crate::facts::{Case, Room};
 use crate::quantity::Minutes;
-use crate::result::{CaseResult, CaseState, Figures, QualityFlag, SessionResult, SessionState};
+use crate::result::{CaseResult, Figures, QualityFlag, SessionResult, SessionState};
 use crate::rules::RuleSet;
 
 /// A session's circumstances, all that its figures depend on beside its cases.
@@ -204,8 +204,8 @@ impl Circumstances<'_> {
         let closed = self.window().closed;
         let rules = self.rules;
         let above = |value: Option<Minutes>, threshold| value.is_some_and(|value| value > threshold);
-        let any_state = |state| entries.iter().any(|entry| entry.state(closed) == state);
-        let fallback = entries.iter().any(|entry| {
+        let any = |of: fn(&Entry<'_>) -> bool| entries.iter().any(of);
+        let fallback = any(|entry| {
             let start = entry.start.and_then(|(_, milestone)| start_fallback(milestone));
             let end = entry.end.and_then(|(_, milestone)| end_fallback(milestone));
             start.is_some() && end.is_some()
@@ -213,9 +213,9 @@ impl Circumstances<'_> {
         let flags = [
             (QualityFlag::LatePlan, self.plan.late),
             (QualityFlag::PlanRevisedOnDay, self.plan.revised_on_day),
-            (QualityFlag::OpenCase, any_state(CaseState::Open)),
-            (QualityFlag::EndOnlyCase, any_state(CaseState::EndOnly)),
-            (QualityFlag::RejectedStamps, any_state(CaseState::Rejected)),
+            (QualityFlag::OpenCase, closed && any(|entry| entry.is_open() && entry.rejected.is_none())),
+            (QualityFlag::EndOnlyCase, any(|entry| entry.start.is_none() && entry.cover.is_some())),
+            (QualityFlag::RejectedStamps, any(|entry| entry.rejected.is_some())),
             (QualityFlag::Overlap, figures.overlap > Minutes::ZERO),
             (QualityFlag::LateStart, above(figures.late_start, rules.late_start_flag)),
             (QualityFlag::EarlyFinish, above(figures.early_finish, rules.early_finish_flag)),

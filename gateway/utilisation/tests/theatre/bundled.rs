@@ -36,7 +36,8 @@ pub fn suites() -> BTreeMap<String, RoomFacts> {
     let column = |name: &str| header.iter().position(|h| h == name).unwrap();
     let instant = |row: &[String], name: &str| local(&row[column(name)]);
 
-    let mut windows: BTreeMap<(String, String), (UtcMillis, UtcMillis, UtcMillis, Option<Label>)> = BTreeMap::new();
+    // Per suite and date: the latest scheduled start so far, whose slot ends the list.
+    let mut last_slots: BTreeMap<(String, String), UtcMillis> = BTreeMap::new();
     let mut suites: BTreeMap<String, RoomFacts> = BTreeMap::new();
     for row in &rows {
         let (suite, date) = (row[column("or_suite")].clone(), row[column("date")].clone());
@@ -44,16 +45,24 @@ pub fn suites() -> BTreeMap<String, RoomFacts> {
         let booked_minutes: u16 = row[column("booked_dur")].parse().unwrap();
         let booked_end = scheduled.plus_minutes(booked_minutes.into());
         let service = Label::fitted(&row[column("service")]);
-        let window =
-            windows.entry((suite.clone(), date.clone())).or_insert((scheduled, scheduled, booked_end, service.clone()));
-        window.0 = window.0.min(scheduled);
-        if scheduled >= window.1 {
-            (window.1, window.2) = (scheduled, booked_end);
+        let facts = suites.entry(suite.clone()).or_default();
+        let day = crate::rooms::key(&date);
+        if !facts.sessions.iter().any(|session| session.key == day) {
+            let mut session = list(&date, scheduled, booked_end);
+            session.revisions[0].specialty = service.clone();
+            facts.sessions.push(session);
+        }
+        let session = facts.sessions.iter_mut().find(|session| session.key == day).unwrap();
+        let plan = &mut session.revisions[0];
+        plan.start = plan.start.min(scheduled);
+        let last_slot = last_slots.entry((suite, date)).or_insert(scheduled);
+        if scheduled >= *last_slot {
+            (*last_slot, plan.end) = (scheduled, booked_end);
         }
         let mut case = Case::new(token(row[column("encounter_id")].parse().unwrap()));
         case.booked_start = Some(scheduled);
         case.booked_minutes = Some(booked_minutes);
-        case.session = Some(crate::rooms::key(&date));
+        case.session = Some(day);
         case.specialty = service;
         for (milestone, name) in [
             (Milestone::IntoTheatre, "wheels_in"),
@@ -63,12 +72,7 @@ pub fn suites() -> BTreeMap<String, RoomFacts> {
         ] {
             case.stamps.set(milestone, Some(instant(row, name)));
         }
-        suites.entry(suite).or_default().cases.push(case);
-    }
-    for ((suite, date), (start, _, end, service)) in windows {
-        let mut session = list(&date, start, end);
-        session.revisions[0].specialty = service;
-        suites.get_mut(&suite).unwrap().sessions.push(session);
+        facts.cases.push(case);
     }
     suites
 }
