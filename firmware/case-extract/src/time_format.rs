@@ -44,7 +44,7 @@ pub(crate) struct Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Iso8601,
-    Items { items: Vec<Item>, fixed: Option<Fixed> },
+    Items { items: Vec<Item>, fixed: Option<Fixed>, shortest: usize },
 }
 
 /// Where each number begins in a format whose every item has one width.
@@ -87,7 +87,8 @@ impl Format {
             ));
         }
         let fixed = fixed_of(&items);
-        Ok(Self { text: text.to_owned(), kind: Kind::Items { items, fixed } })
+        let shortest = items.iter().map(|item| if *item == Item::Year { 4 } else { 1 }).sum();
+        Ok(Self { text: text.to_owned(), kind: Kind::Items { items, fixed, shortest } })
     }
 
     /// The format as the mapping has it.
@@ -100,7 +101,8 @@ impl Format {
     pub(crate) fn read(&self, cell: &[u8]) -> Option<Reading> {
         match &self.kind {
             Kind::Iso8601 => read_iso_8601(cell),
-            Kind::Items { items, fixed } => {
+            Kind::Items { shortest, .. } if cell.len() < *shortest => None,
+            Kind::Items { items, fixed, .. } => {
                 if let Some(fixed) = fixed
                     && fixed.len == cell.len()
                     && let Some(reading) = read_fixed(fixed, cell)

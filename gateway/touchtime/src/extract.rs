@@ -3,10 +3,12 @@
 //! The ways from here are those of the live system: the same reader, the same facts, the same measures. What is missing
 //! is only the journey; so a report of an extract equals the report of a store that received it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, bail};
 use case_extract::{Extract, Joined, LocalTokens, Mapping, Reader};
@@ -20,7 +22,7 @@ use utilisation::facts::{Cancelled, Case, Plan, Room, RoomFacts, SessionPlan};
 use utilisation::result::SessionResult;
 use utilisation::rows::{SESSION_COLUMNS, write_csv_header, write_csv_row};
 use utilisation::rules::RuleSet;
-use utilisation::theatre::{Detail, TypicalHistory, fill_extra_cases, measure_room};
+use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Record, RoomTimeline};
 
 use crate::clock::wall_now;
@@ -176,13 +178,33 @@ impl Loaded {
             zone: self.mapping.zone(),
         })
     }
+
+    /// The sessions of a theatre-like room; none of any other.
+    fn measure(
+        &self,
+        room: &case_extract::Room<'_>,
+        facts: &mut RoomFacts,
+        rules: &RuleSet,
+        now: UtcMillis,
+    ) -> anyhow::Result<Vec<SessionResult>> {
+        let place = self.room(room)?;
+        if !place.kind.is_theatre_like() {
+            return Ok(Vec::new());
+        }
+        fill_facts(facts, room);
+        Ok(measure_room(&place, facts, rules, now, Detail::Figures).sessions)
+    }
 }
 
-/// One room's cases and plans as the measures take them.
-fn facts(room: &case_extract::Room<'_>) -> RoomFacts {
-    let mut facts = RoomFacts::default();
+/// One room's cases and plans as the figures take them: without the names of specialty and procedure of each case, which
+/// only an audit shows. `facts` is refilled, so that thousands of rooms share one allocation.
+fn fill_facts(facts: &mut RoomFacts, room: &case_extract::Room<'_>) {
+    facts.cases.clear();
+    facts.sessions.clear();
+    let cases = &mut facts.cases;
     let planned = room.visit(|case| {
-        let mut of = Case::new(case.token);
+        cases.push(Case::new(case.token));
+        let Some(of) = cases.last_mut() else { return };
         for (milestone, at) in case.stamps() {
             if milestone != room_events::Milestone::Abandoned {
                 of.stamps.set(milestone, Some(at));
@@ -191,17 +213,10 @@ fn facts(room: &case_extract::Room<'_>) -> RoomFacts {
         of.booked_start = case.booked_start;
         of.booked_minutes = case.booked_minutes;
         of.session.clone_from(&case.session);
-        of.specialty = case.specialty.cloned();
-        of.procedure = case.procedure.cloned();
         of.admission = case.admission;
         of.class = case.class;
         of.abandoned = case.abandoned_at();
-        of.cancelled = case.cancelled_at().map(|at| Cancelled {
-            at,
-            class: case.cancelled_class,
-            reason: case.cancelled_reason.cloned(),
-        });
-        facts.cases.push(of);
+        of.cancelled = case.cancelled_at().map(|at| Cancelled { at, class: case.cancelled_class, reason: None });
     });
     for session in planned {
         let plan = Plan {
@@ -219,7 +234,6 @@ fn facts(room: &case_extract::Room<'_>) -> RoomFacts {
             None => facts.sessions.push(SessionPlan { key: session.key, revisions: vec![plan] }),
         }
     }
-    facts
 }
 
 /// Every session of an extract.
@@ -228,15 +242,13 @@ pub fn measure(files: Files<'_>, rules: &RuleSet) -> anyhow::Result<Vec<SessionR
     let now = wall_now();
     let mut history = TypicalHistory::default();
     let mut sessions = Vec::new();
+    let mut facts = RoomFacts::default();
     for room in loaded.extract.rooms() {
-        let place = loaded.room(&room)?;
-        if place.kind.is_theatre_like() {
-            let result = measure_room(&place, &facts(&room), rules, now, Detail::Figures);
-            history.record(&result.sessions);
-            sessions.extend(result.sessions);
-        }
+        let of_room = loaded.measure(&room, &mut facts, rules, now)?;
+        history.record(&of_room);
+        sessions.extend(of_room);
     }
-    fill_extra_cases(&mut sessions, &history, rules);
+    history.table(rules).fill_extra_cases(&mut sessions);
     Ok(sessions)
 }
 
@@ -245,42 +257,83 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
     let loaded = load(files)?;
     let now = wall_now();
     let rooms: Vec<case_extract::Room<'_>> = loaded.extract.rooms().collect();
-    let half = rooms.len().div_ceil(2);
-    let (first, second) = rooms.split_at(half);
     // What is typical depends on all rooms, so each room is measured twice: for its history, then for its rows.
     let mut history = TypicalHistory::default();
-    for room in &rooms {
-        let place = loaded.room(room)?;
-        if place.kind.is_theatre_like() {
-            history.record(&measure_room(&place, &facts(room), rules, now, Detail::Figures).sessions);
-        }
-    }
-    let rows = |rooms: &[case_extract::Room<'_>]| -> anyhow::Result<Vec<u8>> {
-        let mut buffer = Vec::new();
-        for room in rooms {
-            let place = loaded.room(room)?;
-            if !place.kind.is_theatre_like() {
-                continue;
+    on_two_threads(
+        &rooms,
+        |rooms, facts| {
+            let mut history = TypicalHistory::default();
+            for room in rooms {
+                history.record(&loaded.measure(room, facts, rules, now)?);
             }
-            let mut result = measure_room(&place, &facts(room), rules, now, Detail::Figures);
-            fill_extra_cases(&mut result.sessions, &history, rules);
-            for session in result.sessions.iter().filter(|session| dates.include(session.local_date)) {
-                write_csv_row(session, &mut buffer);
-            }
-        }
-        Ok(buffer)
-    };
+            Ok(history)
+        },
+        |part| {
+            history.merge(part);
+            Ok(())
+        },
+    )?;
+    let typical = history.table(rules);
     let mut header = Vec::new();
     write_csv_header(&SESSION_COLUMNS, &mut header);
     out.write_all(&header)?;
-    let (first, second) = std::thread::scope(|threads| {
-        let later = threads.spawn(|| rows(second));
-        (rows(first), later.join())
-    });
-    out.write_all(&first?)?;
-    let Ok(second) = second else { bail!("measuring failed; this is a fault of Touchtime") };
-    out.write_all(&second?)?;
-    Ok(())
+    on_two_threads(
+        &rooms,
+        |rooms, facts| {
+            let mut buffer = Vec::new();
+            for room in rooms {
+                let mut sessions = loaded.measure(room, facts, rules, now)?;
+                typical.fill_extra_cases(&mut sessions);
+                for session in sessions.iter().filter(|session| dates.include(session.local_date)) {
+                    write_csv_row(session, &mut buffer);
+                }
+            }
+            Ok(buffer)
+        },
+        |rows: Vec<u8>| Ok(out.write_all(&rows)?),
+    )
+}
+
+/// Rooms that are worked through at once.
+const ROOMS_AT_ONCE: usize = 64;
+
+/// Works through the rooms a few at a time on two threads, and hands the results on in the order of the rooms.
+fn on_two_threads<'e, T: Send>(
+    rooms: &[case_extract::Room<'e>],
+    work: impl Fn(&[case_extract::Room<'e>], &mut RoomFacts) -> anyhow::Result<T> + Sync,
+    mut hand_on: impl FnMut(T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        let (done, results) = std::sync::mpsc::sync_channel(8);
+        for _ in 0..2 {
+            let (done, next, work) = (done.clone(), &next, &work);
+            threads.spawn(move || {
+                let mut facts = RoomFacts::default();
+                loop {
+                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(some) = rooms.chunks(ROOMS_AT_ONCE).nth(turn) else { return };
+                    if done.send((turn, work(some, &mut facts))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut early = BTreeMap::new();
+        let mut awaited = 0;
+        for (turn, result) in results {
+            early.insert(turn, result?);
+            while let Some(result) = early.remove(&awaited) {
+                hand_on(result)?;
+                awaited += 1;
+            }
+        }
+        if awaited < rooms.len().div_ceil(ROOMS_AT_ONCE) {
+            bail!("measuring failed; this is a fault of Touchtime");
+        }
+        Ok(())
+    })
 }
 
 /// Every room's records, as if an agent had sent them.

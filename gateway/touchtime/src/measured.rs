@@ -7,7 +7,7 @@ use store::{Reader, RoomRow};
 use utilisation::facts::Room;
 use utilisation::result::SessionResult;
 use utilisation::rules::RuleSet;
-use utilisation::theatre::{Detail, TypicalHistory, fill_extra_cases, measure_room};
+use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline};
 
 /// Sessions that a day's figures can depend on lie within so many days of it: the longest case (1 day), the longest
@@ -63,6 +63,6 @@ pub fn measure_store(
         history.record(&result.sessions);
         sessions.extend(result.sessions);
     }
-    fill_extra_cases(&mut sessions, &history, rules);
+    history.table(rules).fill_extra_cases(&mut sessions);
     Ok(sessions)
 }

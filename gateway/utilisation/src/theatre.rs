@@ -50,7 +50,7 @@ use plan::FrozenPlan;
 use session::{Circumstances, out_of_session};
 use touch::Touch;
 
-pub use typical::{TypicalHistory, TypicalTimes, fill_extra_cases};
+pub use typical::{TypicalHistory, TypicalTable, TypicalTimes, fill_extra_cases};
 
 /// How much of a result is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

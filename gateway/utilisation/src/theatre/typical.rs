@@ -9,12 +9,12 @@
 //! A group of lists is worked through in order of PS with a window that only moves forward: each case enters and leaves
 //! it once, and the median is read from a tree of counts over the distinct lengths, in some ten steps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use room_events::{Label, RoomKind, SiteId, TrustId, UtcMillis};
 
 use crate::quantity::Minutes;
-use crate::result::{CaseState, SessionResult, SessionState};
+use crate::result::{CaseResult, CaseState, SessionResult, SessionState};
 use crate::rules::RuleSet;
 
 /// The lists that are like each other.
@@ -37,24 +37,50 @@ impl Group {
     }
 }
 
-/// A closed case, or a turnover: since when, until when, how long.
+/// A closed case, or a turnover: since when, and how long. Twelve bytes, since a region's year has millions of them: the
+/// instant in two halves, the length in milliseconds (one that does not fit, of seven weeks, is none that counts).
 #[derive(Debug, Clone, Copy)]
-struct Spell {
-    from: UtcMillis,
-    to: UtcMillis,
-    length: Minutes,
+struct Spell([u32; 3]);
+
+impl Spell {
+    #[allow(clippy::cast_possible_truncation, reason = "two halves of 32 bits")]
+    fn new(from: UtcMillis, length: Minutes) -> Option<Self> {
+        let bits = from.millis().cast_unsigned();
+        let length = u32::try_from(length.millis()).ok()?;
+        Some(Self([(bits >> 32) as u32, bits as u32, length]))
+    }
+
+    fn from(self) -> UtcMillis {
+        UtcMillis::saturating((u64::from(self.0[0]) << 32 | u64::from(self.0[1])).cast_signed())
+    }
+
+    fn length(self) -> Minutes {
+        Minutes::from_millis(i64::from(self.0[2]))
+    }
+
+    fn to(self) -> UtcMillis {
+        self.from().plus_millis(i64::from(self.0[2]))
+    }
 }
 
 #[derive(Debug, Clone, Default)]
 struct Spells {
     touch: Vec<Spell>,
     turnover: Vec<Spell>,
+    /// Planned starts of the closed, complete lists among those recorded.
+    starts: HashSet<UtcMillis>,
 }
 
 /// Closed cases and turnovers of many sessions.
 #[derive(Debug, Clone, Default)]
 pub struct TypicalHistory {
     groups: HashMap<Group, Spells>,
+}
+
+/// Typical times of each group of lists at each planned start; made once from a whole [`TypicalHistory`].
+#[derive(Debug, Clone, Default)]
+pub struct TypicalTable {
+    groups: HashMap<Group, HashMap<UtcMillis, TypicalTimes>>,
 }
 
 /// What a case and a turnover usually take.
@@ -72,57 +98,102 @@ impl TypicalHistory {
         for session in sessions {
             let Some(group) = Group::of(session) else { continue };
             let spells = self.groups.entry(group).or_default();
-            let mut latest_end: Option<UtcMillis> = None;
+            if has_extra_cases(session) {
+                spells.starts.insert(session.planned_start);
+            }
             for case in &session.cases {
-                if let (CaseState::Complete | CaseState::Abandoned, Some(from), Some(to)) =
-                    (case.state, case.start, case.end)
-                {
-                    spells.touch.push(Spell { from, to, length: Minutes::between(from, to) });
+                let Some(from) = case.start else { continue };
+                if let (CaseState::Complete | CaseState::Abandoned, Some(to)) = (case.state, case.end) {
+                    spells.touch.extend(Spell::new(from, Minutes::between(from, to)));
                 }
-                if let (Some(length), Some(from), Some(to)) = (case.turnover_before, latest_end, case.start) {
-                    spells.turnover.push(Spell { from, to, length });
+                if let Some(length) = case.turnover_before {
+                    spells.turnover.extend(turnover_spell(from, length, session, case));
                 }
-                latest_end = latest_end.max(case.end);
             }
         }
+    }
+
+    /// Adds what another history has recorded.
+    pub fn merge(&mut self, other: Self) {
+        for (group, more) in other.groups {
+            let spells = self.groups.entry(group).or_default();
+            spells.touch.extend(more.touch);
+            spells.turnover.extend(more.turnover);
+            spells.starts.extend(more.starts);
+        }
+    }
+
+    /// Typical times for every closed, complete session that was recorded.
+    pub fn table(self, rules: &RuleSet) -> TypicalTable {
+        let mut table = TypicalTable::default();
+        for (group, spells) in self.groups {
+            let starts: BTreeSet<UtcMillis> = spells.starts.iter().copied().collect();
+            table.groups.insert(group, times_at(&spells, &starts, rules));
+        }
+        table
     }
 
     /// Typical times of one list, as of its planned start; absent with too little history.
     pub fn times(&self, session: &SessionResult, rules: &RuleSet) -> Option<TypicalTimes> {
         let spells = self.groups.get(&Group::of(session)?)?;
-        let starts = [session.planned_start];
-        let touch = medians(&spells.touch, &starts, rules).pop()??;
-        let turnover = medians(&spells.turnover, &starts, rules).pop()??;
-        Some(TypicalTimes { touch, turnover })
+        times_at(spells, &BTreeSet::from([session.planned_start]), rules).remove(&session.planned_start)
     }
 }
 
-/// Fills the typical times and the extra cases possible of closed, complete sessions:
-/// `floor(max(0, late start + early finish - overrun) / (typical touch + typical turnover))`, per list.
-pub fn fill_extra_cases(sessions: &mut [SessionResult], history: &TypicalHistory, rules: &RuleSet) {
-    let mut members: HashMap<Group, BTreeMap<UtcMillis, Vec<usize>>> = HashMap::new();
-    for (index, session) in sessions.iter().enumerate() {
-        if session.state == SessionState::Closed
-            && session.complete
-            && let Some(group) = Group::of(session)
-        {
-            members.entry(group).or_default().entry(session.planned_start).or_default().push(index);
-        }
-    }
-    for (group, by_start) in members {
-        let Some(spells) = history.groups.get(&group) else { continue };
-        let starts: Vec<UtcMillis> = by_start.keys().copied().collect();
-        let touch = medians(&spells.touch, &starts, rules);
-        let turnover = medians(&spells.turnover, &starts, rules);
-        for ((indexes, touch), turnover) in by_start.into_values().zip(touch).zip(turnover) {
-            let (Some(touch), Some(turnover)) = (touch, turnover) else { continue };
-            for index in indexes {
-                if let Some(session) = sessions.get_mut(index) {
-                    fill(session, TypicalTimes { touch, turnover });
-                }
+impl TypicalTable {
+    /// Fills the typical times and the extra cases possible of closed, complete sessions that the history had:
+    /// `floor(max(0, late start + early finish - overrun) / (typical touch + typical turnover))`, per list.
+    pub fn fill_extra_cases(&self, sessions: &mut [SessionResult]) {
+        for session in sessions.iter_mut().filter(|session| has_extra_cases(session)) {
+            let times =
+                Group::of(session).and_then(|group| self.groups.get(&group)?.get(&session.planned_start).copied());
+            if let Some(times) = times {
+                fill(session, times);
             }
         }
     }
+}
+
+/// [`TypicalTable::fill_extra_cases`] for sessions that the history need not have.
+pub fn fill_extra_cases(sessions: &mut [SessionResult], history: &TypicalHistory, rules: &RuleSet) {
+    let mut wanted: HashMap<Group, BTreeSet<UtcMillis>> = HashMap::new();
+    for session in sessions.iter().filter(|session| has_extra_cases(session)) {
+        if let Some(group) = Group::of(session) {
+            wanted.entry(group).or_default().insert(session.planned_start);
+        }
+    }
+    let mut table = TypicalTable::default();
+    for (group, starts) in wanted {
+        if let Some(spells) = history.groups.get(&group) {
+            table.groups.insert(group, times_at(spells, &starts, rules));
+        }
+    }
+    table.fill_extra_cases(sessions);
+}
+
+fn has_extra_cases(session: &SessionResult) -> bool {
+    session.state == SessionState::Closed && session.complete
+}
+
+/// The turnover that ended when `case` started, so long ago; of no length where cases overlapped.
+fn turnover_spell(start: UtcMillis, length: Minutes, session: &SessionResult, case: &CaseResult) -> Option<Spell> {
+    if length > Minutes::ZERO {
+        return Spell::new(start.plus_millis(-length.millis()), length);
+    }
+    // A turnover of nothing began when the latest case before it ended, which may be after this start.
+    let before = session.cases.iter().take_while(|other| other.id != case.id);
+    let latest = before.filter_map(|other| other.end).max().unwrap_or(start);
+    Spell::new(latest.min(start), Minutes::ZERO)
+}
+
+fn times_at(spells: &Spells, starts: &BTreeSet<UtcMillis>, rules: &RuleSet) -> HashMap<UtcMillis, TypicalTimes> {
+    let starts: Vec<UtcMillis> = starts.iter().copied().collect();
+    let touch = medians(&spells.touch, &starts, rules);
+    let turnover = medians(&spells.turnover, &starts, rules);
+    let times = starts.into_iter().zip(touch).zip(turnover);
+    times
+        .filter_map(|((start, touch), turnover)| Some((start, TypicalTimes { touch: touch?, turnover: turnover? })))
+        .collect()
 }
 
 fn fill(session: &mut SessionResult, typical: TypicalTimes) {
@@ -142,11 +213,11 @@ fn medians(spells: &[Spell], starts: &[UtcMillis], rules: &RuleSet) -> Vec<Optio
     let (Some(&first), Some(&last)) = (starts.first(), starts.last()) else { return Vec::new() };
     let window = rules.typical_window.millis();
     let since = first.plus_millis(-window);
-    let mut arriving: Vec<Spell> = spells.iter().copied().filter(|s| s.to <= last && s.from >= since).collect();
-    arriving.sort_unstable_by_key(|spell| spell.to);
+    let mut arriving: Vec<Spell> = spells.iter().copied().filter(|s| s.to() <= last && s.from() >= since).collect();
+    arriving.sort_unstable_by_key(|spell| spell.to());
     let mut leaving = arriving.clone();
-    leaving.sort_unstable_by_key(|spell| spell.from);
-    let mut lengths: Vec<Minutes> = arriving.iter().map(|spell| spell.length).collect();
+    leaving.sort_unstable_by_key(|spell| spell.from());
+    let mut lengths: Vec<Minutes> = arriving.iter().map(|spell| spell.length()).collect();
     lengths.sort_unstable();
     lengths.dedup();
     let mut counts = Counts::new(lengths);
@@ -159,14 +230,14 @@ fn medians(spells: &[Spell], starts: &[UtcMillis], rules: &RuleSet) -> Vec<Optio
         .map(|&start| {
             let since = start.plus_millis(-window);
             // A spell longer than the window can leave before it has arrived: then it was never counted.
-            while let Some(spell) = leaving.next_if(|spell| spell.from < since) {
-                if before.is_some_and(|before| spell.to <= before) {
-                    counts.remove(spell.length);
+            while let Some(spell) = leaving.next_if(|spell| spell.from() < since) {
+                if before.is_some_and(|before| spell.to() <= before) {
+                    counts.remove(spell.length());
                 }
             }
-            while let Some(spell) = arriving.next_if(|spell| spell.to <= start) {
-                if spell.from >= since {
-                    counts.add(spell.length);
+            while let Some(spell) = arriving.next_if(|spell| spell.to() <= start) {
+                if spell.from() >= since {
+                    counts.add(spell.length());
                 }
             }
             before = Some(start);

@@ -182,7 +182,7 @@ fn belongs_to(stay: &Stay<'_>, lists: &[List<'_>], rules: &RuleSet) -> Option<us
     }
     let timed = || lists.iter().enumerate().filter(|(_, l)| !l.plan.withdrawn);
     // Lists are in order of start, so the last that holds the minute is the one that starts latest.
-    let holding = |at: Minute| timed().filter(|(_, l)| l.start <= at && at < l.end).map(|(i, _)| i).last();
+    let holding = |at: Minute| timed().filter(|(_, l)| l.start <= at && at < l.end).map(|(i, _)| i).next_back();
 
     let booked = stay.case.booked_start.map(minute);
     if let Some(scheduled) = booked
@@ -196,7 +196,7 @@ fn belongs_to(stay: &Stay<'_>, lists: &[List<'_>], rules: &RuleSet) -> Option<us
     }
     // Step away from the start, minute by minute, looking back before looking ahead.
     for away in 0..=rules.belongs_within.millis() / 60_000 {
-        if let Some((index, _)) = timed().filter(|(_, l)| l.start <= began && began - away == l.end).last() {
+        if let Some((index, _)) = timed().filter(|(_, l)| l.start <= began && began - away == l.end).next_back() {
             return Some(index);
         }
         if let Some((index, _)) = timed().find(|(_, l)| began < l.start && began + away == l.start) {

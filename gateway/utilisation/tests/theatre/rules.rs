@@ -196,7 +196,8 @@ fn touch_begins_and_ends_with_the_first_stamp_in_order() {
         ProcedureStart, SentFor,
     };
     let before = [(SentFor, at("08:00")), (InReception, at("08:05"))];
-    let steps: [(&[(Milestone, &str)], Milestone, Milestone, [u32; 3], [u32; 2]); 4] = [
+    type Step = (&'static [(Milestone, &'static str)], Milestone, Milestone, [u32; 3], [u32; 2]);
+    let steps: [Step; 4] = [
         (
             &[
                 (AnaestheticStart, "08:45"),
