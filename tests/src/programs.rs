@@ -83,3 +83,9 @@ impl Finished {
         self.out
     }
 }
+
+/// Tells a figure to whoever reads the test's output.
+#[allow(clippy::print_stderr, reason = "a test's output is for people")]
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}

@@ -24,5 +24,5 @@ pub fn links_and_runs() {
         let found = bytes.windows(name.len()).any(|window| window == name.as_bytes());
         assert!(!found, "{name} is linked");
     }
-    println!("no_std program: {} bytes", bytes.len());
+    touchtime_tests::programs::note(&format!("the program without std has {} bytes", bytes.len()));
 }

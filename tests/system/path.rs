@@ -68,7 +68,7 @@ fn from_store(by: &str, dir: &Path) -> String {
 fn check_store(dir: &Path) {
     check_published_figures(&from_store("sessions", dir));
     let sorted = |csv: String| {
-        let mut lines: Vec<String> = csv.lines().map(|line| without_trust(line)).collect();
+        let mut lines: Vec<String> = csv.lines().map(without_trust).collect();
         lines.sort();
         lines
     };

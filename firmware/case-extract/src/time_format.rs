@@ -283,7 +283,7 @@ fn take_month(rest: &mut &[u8]) -> Option<u32> {
             || name.as_bytes().get(..3).is_some_and(|short| word.eq_ignore_ascii_case(short))
             || (*name == "september" && word.eq_ignore_ascii_case(b"sept"))
     };
-    u32::try_from(MONTHS.iter().position(|name| is(&name))? + 1).ok()
+    u32::try_from(MONTHS.iter().position(is)? + 1).ok()
 }
 
 /// Thousandths from 1 to 9 digits of a fraction.

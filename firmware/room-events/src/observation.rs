@@ -15,7 +15,6 @@ use crate::token::Token;
 /// One observation. The JSON form is `{"<kind>": {...}}`, the kind in `snake_case`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Observation {
     /// A case reached a milestone at the event's time.
     Milestone(MilestoneReached),

@@ -1,5 +1,12 @@
 //! The JSON form: golden files hold it, properties show that nothing is lost, and the largest event fits.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use delivery::ack::{self, MAX_ACK_BYTES};
 use room_events::topic::Topic;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnectProperties, ConnectReturnCode, Filter, Packet};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnectProperties, ConnectReturnCode, Filter, Packet, PubAckReason, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -77,7 +79,7 @@ fn options(settings: &Settings) -> MqttOptions {
     let mut properties = ConnectProperties::new();
     properties.session_expiry_interval = Some(SESSION_EXPIRY_SECONDS);
     properties.receive_maximum = Some(RECEIVE_MAXIMUM);
-    properties.max_packet_size = Some(delivery::batch::MAX_READ_BYTES as u32 + 1024);
+    properties.max_packet_size = u32::try_from(delivery::batch::MAX_READ_BYTES + 1024).ok();
     options
         .set_connect_properties(properties)
         .set_clean_start(false)
@@ -129,18 +131,12 @@ async fn poll(
                     return Ended { was_up, why: "the subscription could not be queued".to_owned() };
                 }
             }
-            Packet::SubAck(suback) => {
-                if suback
-                    .return_codes
-                    .iter()
-                    .any(|code| !matches!(code, rumqttc::v5::mqttbytes::v5::SubscribeReasonCode::Success(_)))
-                {
-                    let why = format!(
-                        "the broker refused the subscription ({:?}); check its access rules",
-                        suback.return_codes
-                    );
-                    return Ended { was_up, why };
-                }
+            Packet::SubAck(suback) if suback.return_codes.iter().any(is_refusal) => {
+                let codes = suback.return_codes;
+                return Ended {
+                    was_up,
+                    why: format!("the broker refused the subscription ({codes:?}); check its access rules"),
+                };
             }
             Packet::Publish(publish) => {
                 let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);
@@ -154,27 +150,41 @@ async fn poll(
                     return Ended { was_up, why: "the storing thread has ended".to_owned() };
                 }
             }
-            Packet::PubAck(puback) => {
-                use rumqttc::v5::mqttbytes::v5::PubAckReason;
-                match puback.reason {
-                    // No matching subscriber: the agent is away; it asks again when it is back.
-                    PubAckReason::Success | PubAckReason::NoMatchingSubscribers => {}
-                    reason => tracing::error!(?reason, "the broker refused an acknowledgement; check its access rules"),
-                }
+            // No matching subscriber: the agent is away; it asks again when it is back.
+            Packet::PubAck(puback)
+                if !matches!(puback.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) =>
+            {
+                tracing::error!(reason = ?puback.reason, "the broker refused an acknowledgement; check its access rules");
             }
             Packet::Disconnect(disconnect) => {
                 return Ended { was_up, why: format!("the broker disconnected: {:?}", disconnect.reason_code) };
             }
-            _ => {}
+            Packet::ConnAck(_)
+            | Packet::SubAck(_)
+            | Packet::PubAck(_)
+            | Packet::PingReq(_)
+            | Packet::PingResp(_)
+            | Packet::Auth(_)
+            | Packet::Connect(..)
+            | Packet::PubRec(_)
+            | Packet::PubRel(_)
+            | Packet::PubComp(_)
+            | Packet::Subscribe(_)
+            | Packet::Unsubscribe(_)
+            | Packet::UnsubAck(_) => {}
         }
     }
 }
 
+fn is_refusal(code: &SubscribeReasonCode) -> bool {
+    !matches!(code, SubscribeReasonCode::Success(_))
+}
+
 fn explain(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ConnectionRefused(code) => format!("the broker refused the connection ({code:?})"),
-        other => other.to_string(),
+    if let ConnectionError::ConnectionRefused(code) = error {
+        return format!("the broker refused the connection ({code:?})");
     }
+    error.to_string()
 }
 
 async fn send(client: &AsyncClient, settings: &Settings, connection: u64, answers: Answers) {

@@ -16,7 +16,5 @@ pub fn place_of(event: &Event) -> UtcMillis {
         | Observation::Alive(_)
         | Observation::EventsLost(_)
         | Observation::AgentStarted(_) => event.at,
-        // Kinds that this version does not know cannot be decoded, so they never come here.
-        _ => event.at,
     }
 }

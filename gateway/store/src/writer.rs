@@ -284,7 +284,13 @@ impl Filing<'_> {
                 Observation::Alive(_) => heard.alive = heard.alive.max(Some(event.at)),
                 // A plan or a booking is no sign that anything happens in the room.
                 Observation::PlanRevision(_) | Observation::Booking(_) => {}
-                _ => heard.event = heard.event.max(Some(event.at)),
+                Observation::Milestone(_)
+                | Observation::Correction(_)
+                | Observation::Cancellation(_)
+                | Observation::PerformedStep(_)
+                | Observation::SignalLevel(_)
+                | Observation::EventsLost(_)
+                | Observation::AgentStarted(_) => heard.event = heard.event.max(Some(event.at)),
             }
         }
         Ok(())

@@ -1,5 +1,12 @@
 //! The store through its public face: what is committed is there once, and the marks say so after a restart.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
 use std::path::Path;
 
 use delivery::ack::RunId;

@@ -75,7 +75,7 @@ impl RoomTimeline {
             }
             Observation::Booking(said) => self.insert_booking(record, said),
             Observation::PlanRevision(said) if own => self.insert_plan(record, said),
-            // The rest, and whatever a later version adds, says nothing about a case or a plan of this room.
+            // The rest says nothing about a case or a plan of this room.
             Observation::Milestone(_)
             | Observation::Correction(_)
             | Observation::Cancellation(_)
@@ -84,8 +84,7 @@ impl RoomTimeline {
             | Observation::SignalLevel(_)
             | Observation::Alive(_)
             | Observation::EventsLost(_)
-            | Observation::AgentStarted(_)
-            | _ => false,
+            | Observation::AgentStarted(_) => false,
         }
     }
 

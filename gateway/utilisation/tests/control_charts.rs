@@ -1,5 +1,12 @@
 //! Control charts: the check series, each rule alone, and the rules against a slow reading of their definitions.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
 use proptest::prelude::*;
 use utilisation::control::{Assurance, Chart, Judged, Limits, Mark, Period, Rule, Side, Verdict, chart};
 use utilisation::measure::Direction;
@@ -188,12 +195,12 @@ fn slow_rule(values: &[f64], at: usize, limits: &Limits) -> Option<(Rule, Side)>
             return Some((Rule::OutsideLimit, side));
         }
     }
-    let trend = windows(7).filter_map(|start| {
+    let mut trend = windows(7).filter_map(|start| {
         let window = &values[start..start + 7];
         let all = |rises: bool| window.windows(2).all(|w| if rises { w[1] > w[0] } else { w[1] < w[0] });
         if all(true) { Some(Side::Up) } else { all(false).then_some(Side::Down) }
     });
-    if let Some(side) = trend.last() {
+    if let Some(side) = trend.next_back() {
         return Some((Rule::Trend, side));
     }
     for (side, sign) in [(Side::Up, 1.0), (Side::Down, -1.0)] {

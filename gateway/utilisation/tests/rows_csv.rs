@@ -1,5 +1,12 @@
 //! Session rows as others read them: the header, the form of values, and the fast path against the plain one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
 mod made_sessions;
 
 use made_sessions::{any_session, closed, label, unused, with_capped};

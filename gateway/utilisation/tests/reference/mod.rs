@@ -196,7 +196,7 @@ fn belongs_to(stay: &Stay<'_>, lists: &[List<'_>], rules: &RuleSet) -> Option<us
     }
     // Step away from the start, minute by minute, looking back before looking ahead.
     for away in 0..=rules.belongs_within.millis() / 60_000 {
-        if let Some((index, _)) = timed().filter(|(_, l)| l.start <= began && began - away == l.end).next_back() {
+        if let Some((index, _)) = timed().rfind(|(_, l)| l.start <= began && began - away == l.end) {
             return Some(index);
         }
         if let Some((index, _)) = timed().find(|(_, l)| began < l.start && began + away == l.start) {
