@@ -7,7 +7,8 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
 use case_extract::{Extract, FileError, Mapping, Reader, RowError, Summary, Tokenise};
-use room_events::Token;
+use room_events::event::order_of_line;
+use room_events::{Token, UtcMillis};
 use sha2::{Digest, Sha256};
 
 use crate::replay::Item;
@@ -15,10 +16,6 @@ use crate::token_key::TokenKey;
 
 /// A file is read in pieces of this size.
 const CHUNK_BYTES: usize = 1024 * 1024;
-
-/// A line's place in the order of its file stands in the lowest bits, the file's age above them, so that what a later
-/// file says of the same thing is the later word.
-const LINE_BITS: u32 = 20;
 
 impl Tokenise for TokenKey {
     fn case(&self, id: &str) -> Token {
@@ -62,7 +59,7 @@ pub fn read(paths: &Paths, key: &TokenKey) -> anyhow::Result<ExtractFile> {
     let mapping = read_mapping(&paths.mapping)?;
     let mut digest = Sha256::new();
     digest.update(std::fs::read(&paths.mapping)?);
-    let age = age_ms(&paths.cases)?;
+    let modified = modified_at(&paths.cases)?;
     let name = paths.cases.display().to_string();
     let mut extract = push(Reader::cases(&mapping, &name, key), &paths.cases, &mut digest)?;
     match (&paths.plan, Reader::plan(&mapping, &plan_name(paths))) {
@@ -79,7 +76,7 @@ pub fn read(paths: &Paths, key: &TokenKey) -> anyhow::Result<ExtractFile> {
         site: reported.site,
         room: reported.room,
         obs: reported.obs,
-        order: (age << LINE_BITS).saturating_add(reported.order),
+        order: order_of_line(modified, reported.order),
     };
     Ok(ExtractFile {
         items: extract.observations().map(item).collect(),
@@ -93,11 +90,11 @@ fn plan_name(paths: &Paths) -> String {
     paths.plan.as_deref().unwrap_or(&paths.mapping).display().to_string()
 }
 
-fn age_ms(path: &Path) -> anyhow::Result<u64> {
+fn modified_at(path: &Path) -> anyhow::Result<UtcMillis> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).with_context(|| format!("extract {shown} cannot be read"))?;
     let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(u64::try_from(modified.as_millis()).unwrap_or(0) & (u64::MAX >> (LINE_BITS + 1)))
+    Ok(UtcMillis::saturating(i64::try_from(modified.as_millis()).unwrap_or(i64::MAX)))
 }
 
 fn push(mut reader: Reader<'_>, path: &Path, digest: &mut Sha256) -> anyhow::Result<Extract> {

@@ -26,7 +26,7 @@ pub(crate) fn stamps(audit: &Audit) -> Markup {
                                 td { @if stamp.superseded { s { (words(stamp.milestone)) } } @else { (words(stamp.milestone)) } }
                                 td.n { (time(stamp, local)) }
                                 td { (used_as(stamp, *case)) }
-                                td.dim { (stamp.source) ", record " (stamp.order)
+                                td.dim { (stamp.source) ", " (crate::source::record_name(stamp.order))
                                     @if let Some(correction) = &stamp.correction { br; b { "corrected: " (correction) } }
                                 }
                             }

@@ -7,6 +7,7 @@ use core::fmt;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use room_events::event::line_of_order;
 use room_events::{Milestone, RoomId, RoomKind, SiteId, Token, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::facts::Plan;
@@ -245,6 +246,14 @@ pub struct PlanRecord {
     pub in_force: bool,
     /// Where the record comes from, for people.
     pub source: String,
+}
+
+/// How people call a record by its order: `line 967` of a file, else `record 12` of its feed.
+pub fn record_name(order: u64) -> String {
+    match line_of_order(order) {
+        Some(line) => format!("line {line}"),
+        None => format!("record {order}"),
+    }
 }
 
 /// The short form of a token: enough to tell the cases of one list apart.

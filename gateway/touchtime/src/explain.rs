@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use board::source::{Audit, Stamp, short_token};
+use board::source::{Audit, Stamp, record_name, short_token};
 use chrono::{DateTime, Datelike as _, Timelike as _};
 use chrono_tz::Tz;
 use room_events::{Token, UtcMillis};
@@ -298,11 +298,11 @@ impl Page<'_> {
             let correction =
                 stamp.correction.as_ref().map_or_else(String::new, |text| format!("  corrected by {text}"));
             let line = format!(
-                "{} {}  {:<24} {at:<10} record {:<6} {}{correction}{standing}",
+                "{} {}  {:<24} {at:<10} {:<12} {}{correction}{standing}",
                 self.number(stamp.case),
                 short_token(&stamp.case),
                 stamp.milestone.name(),
-                stamp.order,
+                record_name(stamp.order),
                 stamp.source,
             );
             writeln!(out, "  {}", if stamp.superseded { self.ink.dim(&line) } else { line })?;

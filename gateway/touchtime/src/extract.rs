@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, bail};
 use case_extract::{Extract, Joined, LocalTokens, Mapping, Reader};
 use chrono::NaiveDate;
+use room_events::event::order_of_line;
 use room_events::topic::AgentAddress;
 use room_events::{
     AgentId, ClockQuality, Event, EventId, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, TrustId,
@@ -363,7 +364,7 @@ fn event(reported: case_extract::Reported, now: UtcMillis) -> anyhow::Result<Eve
         mono: 0,
         clock: ClockQuality::External,
         source: SourceId::new("extract")?,
-        order: reported.order,
+        order: order_of_line(now, reported.order),
         site: Some(reported.site),
         room: Some(reported.room),
         obs: reported.obs,
@@ -380,11 +381,10 @@ pub fn plan_events(file: &Path, mapping: &Path, now: UtcMillis) -> anyhow::Resul
         read_halves(&mapping, file, &local_tokens()?)?
     };
     tell_errors(&extract);
-    let order = u64::try_from(now.millis()).unwrap_or(0);
     extract
         .observations()
         .filter(|reported| matches!(reported.obs, Observation::PlanRevision(_)))
-        .map(|reported| event(case_extract::Reported { order, ..reported }, now))
+        .map(|reported| event(reported, now))
         .collect()
 }
 

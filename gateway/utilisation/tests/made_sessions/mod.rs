@@ -1,5 +1,5 @@
 //! Session results for tests: plain ones by hand, arbitrary ones by proptest.
-#![allow(dead_code, reason = "each test crate uses its own part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test crate uses its own part; helpers of tests may panic")]
 
 use chrono::NaiveDate;
 use proptest::prelude::*;
