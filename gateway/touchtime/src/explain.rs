@@ -246,7 +246,10 @@ impl Page<'_> {
         {
             writeln!(
                 out,
-                "  room for {extra} more: typical case {} min and turnover {} min",
+                "  room for {extra} more: max(0, {} + {} - {}) / ({} typical touch + {} typical turnover), rounded down",
+                minutes(f.late_start.unwrap_or_default()),
+                minutes(f.early_finish.unwrap_or_default()),
+                minutes(f.overrun.unwrap_or_default()),
                 minutes(touch),
                 minutes(turnover)
             )?;

@@ -141,29 +141,41 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
 /// `touchtime explain`
 pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
     let rules = rule_set(&arguments.rules)?;
-    let found = match (&arguments.input.store, &arguments.input.cases, &arguments.mapping) {
+    let precedence = Precedence::default();
+    // What is typical rests on all lists of a specialty, so all are measured for the one that is asked for.
+    let (found, sessions) = match (&arguments.input.store, &arguments.input.cases, &arguments.mapping) {
         (Some(dir), _, _) => {
             let (changes, _) = tokio::sync::broadcast::channel(1);
-            let source = StoreSource::open(dir, Clock::Wall, rules, Precedence::default(), Names::default(), changes)?;
-            source.find(&arguments.session)?
+            let source =
+                StoreSource::open(dir, Clock::Wall, rules.clone(), precedence.clone(), Names::default(), changes)?;
+            let sessions = measured::measure_store(&Reader::open(dir)?, &precedence, &rules, wall_now())?;
+            (source.find(&arguments.session)?, sessions)
         }
         (None, Some(cases), Some(mapping)) => {
-            let timelines = extract::timelines(files(cases, mapping, &arguments.plan), wall_now())?;
-            timelines.iter().find_map(|timeline| {
+            let files = files(cases, mapping, &arguments.plan);
+            let timelines = extract::timelines(files, wall_now())?;
+            let found = timelines.iter().find_map(|timeline| {
                 let room = timeline.room();
                 let place =
                     Place { trust: room.trust.to_string(), site: room.site.to_string(), room: room.room.to_string() };
-                crate::source::audit(timeline, &Precedence::default(), &rules, wall_now(), &arguments.session, place)
-            })
+                crate::source::audit(timeline, &precedence, &rules, wall_now(), &arguments.session, place)
+            });
+            (found, extract::measure(files, &rules)?)
         }
         (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
     };
-    let Some(audit) = found else {
+    let Some(mut audit) = found else {
         bail!(
             "there is no list `{}` (an id is SITE.ROOM.DATE.TIME, such as main.suite-2.2022-02-11.0700; `touchtime report sessions` lists them)",
             arguments.session
         );
     };
+    if let Some(session) = sessions.iter().find(|session| session.id == arguments.session) {
+        let figures = &mut audit.result.figures;
+        figures.typical_touch = session.figures.typical_touch;
+        figures.typical_turnover = session.figures.typical_turnover;
+        figures.extra_cases_possible = session.figures.extra_cases_possible;
+    }
     let mut out = output::open(None)?;
     explain::write(&mut *out, &audit, Ink::for_stdout())?;
     out.flush()?;
