@@ -280,11 +280,12 @@ impl Page<'_> {
         self.heading(out, "Under other rule sets")?;
         for other in &self.audit.others {
             let f = &other.result.figures;
-            let (part, ratio) = match other.rules.variant {
-                utilisation::rules::CappedVariant::Window => (f.capped, f.capped_utilisation()),
-                utilisation::rules::CappedVariant::Sum => (f.capped_sum, f.capped_sum_utilisation()),
-                utilisation::rules::CappedVariant::Duration => (f.capped_duration, f.capped_duration_utilisation()),
+            let part = match other.rules.variant {
+                utilisation::rules::CappedVariant::Window => f.capped,
+                utilisation::rules::CappedVariant::Sum => f.capped_sum,
+                utilisation::rules::CappedVariant::Duration => f.capped_duration,
             };
+            let ratio = other.result.capped_utilisation();
             let share = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{} %", ratio.percent(2)));
             writeln!(out, "  {:<24} {share:>9}   {} of {} min", other.rules.name, minutes(part), minutes(f.planned))?;
         }

@@ -79,10 +79,18 @@ impl StoreSource {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn room_day(&self, reader: &Reader, row: &RoomRow, date: NaiveDate, now: UtcMillis) -> anyhow::Result<RoomDay> {
+    /// The instant up to which a room's running figures count: the last whole minute, as people count, unless something
+    /// has happened since.
+    fn counted_to(&self, row: &RoomRow) -> UtcMillis {
+        let now = self.clock.now();
+        let minute = UtcMillis::saturating(now.millis().div_euclid(60_000) * 60_000);
+        if row.last_event.is_some_and(|last| last > minute) { now } else { minute }
+    }
+
+    fn room_day(&self, reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyhow::Result<RoomDay> {
         let timeline = timeline_around(reader, row, date)?;
         let facts = timeline.facts(&self.precedence);
-        let result = measure_room(timeline.room(), &facts, &self.rules, now, Detail::Audit);
+        let result = measure_room(timeline.room(), &facts, &self.rules, self.counted_to(row), Detail::Audit);
         Ok(RoomDay {
             room: row.room.clone(),
             name: self.names.room(row),
@@ -108,7 +116,7 @@ impl StoreSource {
         }
         let Some(first) = rows.iter().find(|row| site.is_none_or(|site| row.site == *site)) else { return Ok(None) };
         let here = rows.iter().filter(|row| row.site == first.site && row.trust == first.trust);
-        let rooms = here.clone().map(|row| self.room_day(&reader, row, date, now)).collect::<anyhow::Result<_>>()?;
+        let rooms = here.clone().map(|row| self.room_day(&reader, row, date)).collect::<anyhow::Result<_>>()?;
         Ok(Some(SiteDay {
             site: first.site.clone(),
             site_name: self.names.site(&first.site),
@@ -144,7 +152,7 @@ impl StoreSource {
     fn audit_of(&self, row: &RoomRow, timeline: &RoomTimeline, session_id: &str) -> Option<Audit> {
         let place =
             Place { trust: self.names.trust(row), site: self.names.site(&row.site), room: self.names.room(row) };
-        audit(timeline, &self.precedence, &self.rules, self.now(), session_id, place)
+        audit(timeline, &self.precedence, &self.rules, self.counted_to(row), session_id, place)
     }
 }
 

@@ -9,6 +9,7 @@ use room_events::{
 };
 
 use crate::quantity::{Minutes, Ratio};
+use crate::rules::CappedVariant;
 
 /// The sessions of one room, measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +88,8 @@ pub struct SessionResult {
     pub revised: bool,
     /// The rule set's name.
     pub rule_set: String,
+    /// Which minutes its headline counts.
+    pub variant: CappedVariant,
     /// The numbers.
     pub figures: Figures,
     /// Its cases by touch start, then end, then id; those without a touch interval after them by booked start.
@@ -97,6 +100,17 @@ pub struct SessionResult {
     pub excluded: Vec<Exclusion>,
     /// Named flags.
     pub quality: Vec<QualityFlag>,
+}
+
+impl SessionResult {
+    /// The headline under the session's own rule set: capped minutes of its variant / D.
+    pub fn capped_utilisation(&self) -> Option<Ratio> {
+        match self.variant {
+            CappedVariant::Window => self.figures.capped_utilisation(),
+            CappedVariant::Sum => self.figures.capped_sum_utilisation(),
+            CappedVariant::Duration => self.figures.capped_duration_utilisation(),
+        }
+    }
 }
 
 /// The numbers of a session. Sums that a ratio needs are carried, ratios are methods.

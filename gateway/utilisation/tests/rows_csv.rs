@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use utilisation::quantity::Minutes;
 use utilisation::result::QualityFlag;
 use utilisation::rows::{AsObject, SESSION_COLUMNS, session_row, write_csv_header, write_csv_row, write_csv_values};
+use utilisation::rules::CappedVariant;
 
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::new();
@@ -78,5 +79,21 @@ proptest! {
         let row = session_row(&session);
         prop_assert_eq!(text(|out| write_csv_row(&session, out)), text(|out| write_csv_values(&row, out)));
         prop_assert!(row.iter().map(|(column, _)| *column).eq(SESSION_COLUMNS));
+    }
+}
+
+/// A row names its rule set, so its headline must be that rule set's, as in the aggregate rows.
+#[test]
+fn the_headline_of_a_row_follows_its_rule_set() {
+    let mut session = closed(240);
+    (session.figures.capped, session.figures.capped_sum, session.figures.capped_duration) =
+        (Minutes::whole(60), Minutes::whole(120), Minutes::whole(180));
+    for (variant, expected) in
+        [(CappedVariant::Window, 0.25), (CappedVariant::Sum, 0.5), (CappedVariant::Duration, 0.75)]
+    {
+        session.variant = variant;
+        let row = session_row(&session);
+        let (_, value) = row.iter().find(|(name, _)| *name == "capped_utilisation").unwrap();
+        assert_eq!(value.as_number(), Some(expected), "{variant:?}");
     }
 }

@@ -78,7 +78,7 @@ pub fn session_row(session: &SessionResult) -> [(&'static str, Value<'_>); SESSI
         count(f.cases_cancelled_on_day),
         Value::Minutes(f.touch),
         Value::Minutes(f.capped),
-        ratio(f.capped_utilisation()),
+        ratio(session.capped_utilisation()),
         Value::Minutes(f.capped_sum),
         Value::Minutes(f.capped_duration),
         ratio(f.uncapped_utilisation()),
@@ -132,7 +132,7 @@ pub fn write_csv_row(session: &SessionResult, out: &mut Vec<u8>) {
     line.count(f.cases_cancelled_on_day);
     line.minutes(f.touch);
     line.minutes(f.capped);
-    line.number(f.capped_utilisation().map(Ratio::as_f64));
+    line.number(session.capped_utilisation().map(Ratio::as_f64));
     line.minutes(f.capped_sum);
     line.minutes(f.capped_duration);
     line.number(f.uncapped_utilisation().map(Ratio::as_f64));

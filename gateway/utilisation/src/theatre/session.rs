@@ -91,6 +91,7 @@ impl Circumstances<'_> {
             provisional: is_provisional(state),
             revised: self.closing.reopened,
             rule_set: self.rules.name.clone(),
+            variant: self.rules.variant,
             quality: self.quality(entries, &figures),
             segments: if audited { segments(entries, window, &walk) } else { Vec::new() },
             excluded: match self.detail {

@@ -33,6 +33,7 @@ pub fn closed(planned: i64) -> SessionResult {
         provisional: false,
         revised: false,
         rule_set: "girft-2024.1".to_owned(),
+        variant: utilisation::rules::CappedVariant::Window,
         figures: Figures {
             planned: Minutes::whole(planned),
             first_planned: Minutes::whole(planned),
