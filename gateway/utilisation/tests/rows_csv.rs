@@ -85,7 +85,7 @@ proptest! {
 /// A row names its rule set, so its headline must be that rule set's, as in the aggregate rows.
 #[test]
 fn the_headline_of_a_row_follows_its_rule_set() {
-    let mut session = closed(240);
+    let mut session = with_capped(closed(240), 60);
     (session.figures.capped, session.figures.capped_sum, session.figures.capped_duration) =
         (Minutes::whole(60), Minutes::whole(120), Minutes::whole(180));
     for (variant, expected) in
