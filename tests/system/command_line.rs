@@ -80,3 +80,37 @@ pub fn closed_pipe() {
     let output = child.wait_with_output().expect("ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// What does not become part of the figures is told, with the reason and the remedy.
+pub fn nothing_is_left_out_in_silence() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (csv, toml) = (dir.path().join("cases.csv"), dir.path().join("mapping.toml"));
+    std::fs::write(
+        &toml,
+        "zone = \"Europe/London\"\nsite = \"main\"\nroom = { column = \"room\" }\ncase = \"id\"\ntime-formats = [\"%Y-%m-%d %H:%M\"]\n\
+         milestones = { into_theatre = \"in\", out_of_theatre = \"out\" }\n\
+         sessions = { from = \"columns\", start = \"from\", end = \"to\" }\n",
+    )
+    .expect("written");
+    std::fs::write(
+        &csv,
+        "id,room,from,to,in,out\n\
+         1,a,2022-03-01 08:30,2022-03-01 12:30,2022-03-01 08:30,2022-03-01 09:30\n\
+         1,a,2022-03-01 08:30,2022-03-01 12:30,2022-03-01 08:30,2022-03-01 09:45\n\
+         2,b,2022-03-01 17:30,2022-03-01 13:30,2022-03-01 14:00,2022-03-01 15:00\n\
+         3,c,,,2022-03-01 14:00,2022-03-01 15:00\n",
+    )
+    .expect("written");
+    let finished =
+        run(touchtime().args(["report", "system", "--format", "csv", "--cases"]).arg(&csv).arg("--mapping").arg(&toml));
+    for expected in [
+        "1 rows repeat a case of their room",
+        "1 lists are planned to end at or before their start and count in no rate: main.b.2022-03-01.1730",
+        "1 cases with 60 touch minutes belong to no list",
+    ] {
+        assert!(finished.err.contains(expected), "{expected:?} is missing in:\n{}", finished.err);
+    }
+    let table = finished.good();
+    let rows = crate::path::rows(&table);
+    assert_eq!((rows[0]["touch_min"], rows[0]["planned_min"], rows[0]["sessions_empty_plan"]), ("75", "240", "1"));
+}

@@ -24,6 +24,7 @@ fn main() -> std::process::ExitCode {
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),
         test("every_command_has_a_help_text", command_line::help_texts),
+        test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
         needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),

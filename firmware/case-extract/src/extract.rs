@@ -115,6 +115,11 @@ impl Extract {
         (0..self.rooms.len()).map(|at| Room { extract: self, at })
     }
 
+    /// Rows of cases that were taken; more than there are cases where a case has several rows.
+    pub fn case_rows(&self) -> u64 {
+        self.parts.iter().map(|part| part.cases.rows).sum()
+    }
+
     /// The first errors, with their places.
     pub fn errors(&self) -> &[RowError] {
         &self.faults.kept

@@ -1,6 +1,6 @@
 //! What the beginning of a file tells: its encoding, delimiter, line end and where each mapped column is.
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::mapping::FileMap;
 use crate::near::near;
@@ -39,6 +39,9 @@ impl Head {
         let (encoding, mark) = encoding_of(map, bytes)?;
         let body = bytes.get(mark..).unwrap_or_default();
         let body = body.get(..body.len().min(MAX_HEADER_BYTES + 4)).unwrap_or_default();
+        // A unit of UTF-16 that is cut in two would be taken for a character, and a `\r` before it for a line end.
+        let whole = if encoding == UTF_16LE || encoding == UTF_16BE { body.len() & !1 } else { body.len() };
+        let body = body.get(..whole).unwrap_or_default();
         if encoding == UTF_8
             && let Err(error) = core::str::from_utf8(body)
             && error.error_len().is_some()

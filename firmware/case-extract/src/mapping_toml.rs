@@ -67,7 +67,7 @@ fn zone(top: &mut Section) -> Result<Tz> {
 /// The keys that the case file and a plan file share, and those of cases.
 fn file(section: &mut Section) -> Result<FileMap> {
     let mut map = shared(section, None)?;
-    map.case = section.text("case")?.map(str::to_owned);
+    map.case = section.column("case")?;
     if let Some(mut milestones) = section.section("milestones")? {
         for &milestone in Milestone::ALL {
             if milestone != Milestone::Cancelled

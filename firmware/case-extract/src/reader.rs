@@ -44,8 +44,9 @@ enum State<'t> {
 pub enum Joined<'t> {
     /// They fit; [`Reader::finish`] gives the whole.
     Whole(Reader<'t>),
-    /// The second half began inside a quoted cell (or its encoding cannot be split): push the second half's bytes, all
-    /// of them, into this reader, which is the first half.
+    /// The second half cannot be read by itself: it began inside a quoted cell, its dates show another order of day and
+    /// month, or it is to be refused, which only one who reads from the beginning can put exactly. Push the second
+    /// half's bytes, all of them, into this reader, which is the first half.
     Reread(Reader<'t>),
 }
 
@@ -119,7 +120,7 @@ impl<'t> Reader<'t> {
         Some(second)
     }
 
-    /// Puts the second half behind this one.
+    /// Puts the second half behind this one. The result is that of one reader for all bytes.
     pub fn join(mut self, mut second: Self) -> Result<Joined<'t>, FileError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -127,32 +128,30 @@ impl<'t> Reader<'t> {
         let (State::Body(body), State::Body(later)) = (&mut self.state, &mut second.state) else {
             return Ok(Joined::Reread(self));
         };
-        let Some(skipped) = later.skipped.take() else { return Ok(Joined::Reread(self)) };
-        if let Some(order) = later.rows.work.order
-            && body.undecided
-        {
-            body.decide(order)?;
-        }
-        if body.undecided || (later.undecided && body.rows.work.order.is_none()) || !body.is_completed_by(&skipped) {
+        let Some(skipped) = later.skipped.take().filter(|_| second.failed.is_none()) else {
             return Ok(Joined::Reread(self));
+        };
+        let Some(between) = body.completed_by(&skipped) else { return Ok(Joined::Reread(self)) };
+        let shown = match between {
+            Evidence::Shows(order) => Some(order),
+            Evidence::Nothing | Evidence::Ambiguous => None,
+        };
+        let there = later.rows.work.order;
+        let order = body.rows.work.order.or(shown).or(there);
+        let contradicted = there.is_some() && there != order;
+        let unknown = order.is_none() && (body.undecided || later.undecided || between == Evidence::Ambiguous);
+        if contradicted || unknown {
+            return Ok(Joined::Reread(self));
+        }
+        match order {
+            Some(order) if body.undecided => body.decide(order)?,
+            Some(order) if body.rows.work.order.is_none() => body.rows.set_order(order),
+            Some(_) | None => {}
         }
         body.push(&skipped, false)?;
         let lines = body.first_line() + body.splitter.lines;
-        if let (Some(here), Some(there)) = (body.rows.work.order, later.rows.work.order)
-            && here != there
-        {
-            let problem = format!(
-                "dates are {} before this line and {} behind it (say which is right, such as time-formats = [\"%d/%m/%Y %H:%M\"])",
-                here.name(),
-                there.name()
-            );
-            return Err(FileError { file: self.file.to_string(), line: Some(lines + 1), problem });
-        }
-        if let Some(error) = second.failed {
-            return Err(FileError { line: error.line.map(|line| line + lines), ..error });
-        }
         later.rows.work.part.first_line = lines;
-        match body.rows.work.order {
+        match order {
             Some(order) if later.undecided => later.decide(order)?,
             Some(order) if later.rows.work.order.is_none() => later.rows.set_order(order),
             Some(_) | None => {}
@@ -270,7 +269,7 @@ impl<'t> Body<'t> {
                 text = text.get(end + 1..).unwrap_or_default();
             } else if self.undecided {
                 self.rest.extend_from_slice(text);
-                return self.search();
+                text = &[];
             } else if self.rest.is_empty() {
                 let used = self.scan(text, false)?;
                 self.rest.extend_from_slice(text.get(used..).unwrap_or_default());
@@ -293,7 +292,7 @@ impl<'t> Body<'t> {
             }
             self.give_up_unclosed()?;
         }
-        Ok(())
+        if self.undecided { self.search(false) } else { Ok(()) }
     }
 
     /// Hands on complete records and says how many bytes they were.
@@ -336,6 +335,13 @@ impl<'t> Body<'t> {
     fn take_last(&mut self) -> Result<(), FileError> {
         loop {
             if self.undecided {
+                // The last record may have no line end, and a search needs one.
+                if self.rest.last() != Some(&self.splitter.line_end) {
+                    self.rest.push(self.splitter.line_end);
+                }
+                self.search(true)?;
+            }
+            if self.undecided {
                 let problem = "dates such as 03/04/2022 could be day-first or month-first, and no date shows which (say it, \
                                such as time-formats = [\"%d/%m/%Y %H:%M\"])";
                 return Err(self.refuse(0, problem.to_owned()));
@@ -347,10 +353,7 @@ impl<'t> Body<'t> {
             let used = self.scan(&rest, true)?;
             let left = rest.get(used..).unwrap_or_default();
             if self.undecided {
-                // The last record has no line end, and a search needs one.
                 self.rest = left.to_vec();
-                self.rest.push(self.splitter.line_end);
-                self.search()?;
             } else if !left.is_empty() {
                 self.rows.unclosed(self.splitter.lines + 1);
                 self.splitter.lines += 1;
@@ -360,27 +363,29 @@ impl<'t> Body<'t> {
         }
     }
 
-    /// Looks for a date that shows whether day or month comes first.
-    fn search(&mut self) -> Result<(), FileError> {
-        let mut found = None;
-        let unsearched = self.rest.get(self.searched..).unwrap_or_default();
-        let rows = &self.rows;
-        let used =
-            Splitter::new(self.splitter.delimiter, self.splitter.line_end).scan(unsearched, false, |record| match rows
-                .evidence(&record)
-            {
+    /// Looks for a date that shows whether day or month comes first, on to the end if these are the last bytes.
+    fn search(&mut self, last: bool) -> Result<(), FileError> {
+        loop {
+            let mut found = None;
+            let unsearched = self.rest.get(self.searched..).unwrap_or_default();
+            let rows = &self.rows;
+            let mut splitter = Splitter::new(self.splitter.delimiter, self.splitter.line_end);
+            let used = splitter.scan(unsearched, false, |record| match rows.evidence(&record) {
                 Evidence::Shows(order) => {
                     found = Some(order);
                     false
                 }
                 Evidence::Nothing | Evidence::Ambiguous => true,
             });
-        if let Some(order) = found {
-            return self.decide(order);
-        }
-        self.searched += used;
-        let stuck = self.rest.get(self.searched..).unwrap_or_default();
-        if stuck.len() > MAX_RECORD_BYTES {
+            if let Some(order) = found {
+                return self.decide(order);
+            }
+            self.searched += used;
+            let stuck = self.rest.get(self.searched..).unwrap_or_default();
+            if stuck.is_empty() || !(last || stuck.len() > MAX_RECORD_BYTES) {
+                break;
+            }
+            // A quotation mark that is not closed: on with the next line.
             self.searched += memchr::memchr(self.splitter.line_end, stuck).map_or(stuck.len(), |end| end + 1);
         }
         if self.rest.len() > MAX_UNDECIDED_BYTES {
@@ -399,20 +404,27 @@ impl<'t> Body<'t> {
         self.take(&rest)
     }
 
-    /// Whether these bytes complete the record begun, and end with it.
-    fn is_completed_by(&self, skipped: &[u8]) -> bool {
+    /// What the dates of the records show that these bytes complete; `None` if they do not end with a record's end.
+    fn completed_by(&self, skipped: &[u8]) -> Option<Evidence> {
         if self.overlong || self.seeking.is_some() {
-            return false;
+            return None;
         }
         let (text, _) = self.rows.head.encoding.decode_without_bom_handling(skipped);
         // UTF-8 is taken as it is: its first character may be cut in two.
         let skipped = if self.rows.head.encoding == encoding_rs::UTF_8 { skipped } else { text.as_bytes() };
-        let record = [&self.rest, skipped].concat();
-        let mut records = 0;
-        let used = Splitter::new(self.splitter.delimiter, self.splitter.line_end).scan(&record, false, |_| {
-            records += 1;
+        let records = [&self.rest, skipped].concat();
+        let mut evidence = Evidence::Nothing;
+        let mut splitter = Splitter::new(self.splitter.delimiter, self.splitter.line_end);
+        let used = splitter.scan(&records, false, |record| {
+            if !matches!(evidence, Evidence::Shows(_)) {
+                match self.rows.evidence(&record) {
+                    Evidence::Nothing => {}
+                    found @ (Evidence::Ambiguous | Evidence::Shows(_)) => evidence = found,
+                }
+            }
             true
         });
-        used == record.len()
+        let guessed = self.rows.head.columns.formats.is_none();
+        (used == records.len()).then_some(if guessed { evidence } else { Evidence::Nothing })
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use room_events::id::IdError;
 use room_events::{
     CancellationClass, Label, ListKind, Milestone, PatientClass, RoomId, RoomKind, SessionKey, SiteId, UtcMillis,
 };
@@ -200,8 +201,9 @@ impl Work<'_> {
             let token = tokens.case(&text_of(&id));
             (row.key, row.digest) = (token.key, token.digest);
         }
+        let planned = self.last_plan.filter(|_| has_session).map(|plan| plan.start);
         self.booking(head, record, date, &mut row);
-        self.milestones(head, record, date, &mut row);
+        self.milestones(head, record, date, planned, &mut row);
         self.cancellation(head, record, date, &mut row);
         let placed =
             row.booked_start.is_some() || row.session != SessionRef::None || row.stamps.iter().any(Option::is_some);
@@ -280,7 +282,15 @@ impl Work<'_> {
         }
     }
 
-    fn milestones(&mut self, head: &Head, record: &Record, date: Option<i32>, row: &mut CaseRow) {
+    /// `planned`: the start of the list that the row names.
+    fn milestones(
+        &mut self,
+        head: &Head,
+        record: &Record,
+        date: Option<i32>,
+        planned: Option<UtcMillis>,
+        row: &mut CaseRow,
+    ) {
         let mut previous: Option<i64> = None;
         for (milestone, column) in &head.columns.milestones {
             if self.is_absent(&record.cell(column.time)) {
@@ -291,7 +301,9 @@ impl Work<'_> {
             let pick = Pick::NotBefore(previous.unwrap_or(i64::MIN));
             if reading.of_row {
                 // A patient may be sent for long before the scheduled start, but not come into theatre half a day early.
-                let booked = row.booked_start.filter(|_| *milestone > Milestone::InReception).map(UtcMillis::millis);
+                // On a list through the night a case without one of its own has the list's.
+                let due = row.booked_start.or(planned);
+                let booked = due.filter(|_| *milestone > Milestone::InReception).map(UtcMillis::millis);
                 if let Some(reference) = previous.or(booked) {
                     for _ in 0..2 {
                         let at =
@@ -552,7 +564,9 @@ impl Work<'_> {
             Ok(_) => Some(text),
             Err(error) => {
                 let detail = || format!("cannot be a {what} id: {}", cells::id_fault(error));
-                let remedy = format!("give it an id in {what}.values, or set {what}.dashes = true");
+                let dashes_help = !rule.dashes && matches!(error, IdError::Character(_));
+                let dashes = if dashes_help { format!(", or set {what}.dashes = true") } else { String::new() };
+                let remedy = format!("give it an id in {what}.values{dashes}");
                 self.cell_fault(head, record, rule.column, not_id, Shown::Name, detail, &remedy);
                 None
             }

@@ -34,6 +34,17 @@ impl Clock {
         }
     }
 
+    /// Since when time has run without a leap: a played time skips nights, in which no feed can say that it is alive.
+    pub fn running_since(&self) -> Option<UtcMillis> {
+        match self {
+            Self::Wall => None,
+            Self::Played(played) => {
+                let now = self.now();
+                played.segments().iter().rev().map(|(from, _)| *from).find(|from| *from <= now)
+            }
+        }
+    }
+
     /// The present instant.
     pub fn now(&self) -> UtcMillis {
         match self {

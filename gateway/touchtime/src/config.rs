@@ -210,6 +210,9 @@ fn explain_toml_error(text: &str, error: &toml::de::Error) -> String {
             message = format!("unknown key `{found}` (known here: {})", known.join(", "));
         }
     }
+    if message.contains("timezone") {
+        message.push_str(" (use an IANA name such as Europe/London)");
+    }
     match line {
         Some(line) => format!("line {line}: {message}"),
         None => message,
@@ -248,7 +251,7 @@ mod tests {
         );
         check(
             &format!("{GOOD}[[sites]]\nid = \"main\"\nzone = \"Europe/Londn\"\n"),
-            "line 8: failed to parse timezone (use an IANA name such as Europe/London)",
+            "line 8: failed to parse timezone: 'Europe/Londn' (use an IANA name such as Europe/London)",
         );
     }
 }

@@ -20,13 +20,14 @@ use room_events::{
     UtcMillis,
 };
 use utilisation::facts::{Cancelled, Case, Plan, Room, RoomFacts, SessionPlan};
-use utilisation::result::SessionResult;
+use utilisation::result::{RoomResult, SessionResult};
 use utilisation::rows::{SESSION_COLUMNS, write_csv_header, write_csv_row};
 use utilisation::rules::RuleSet;
 use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Record, RoomTimeline};
 
 use crate::clock::wall_now;
+use crate::measured::Remainder;
 use crate::output::say;
 
 /// Bytes read at a time.
@@ -180,6 +181,17 @@ impl Loaded {
         })
     }
 
+    /// Says so when cases have more than one row, of which the later one counts: right for corrections, wrong where each
+    /// procedure of a case has a row.
+    fn tell_several_rows(&self, cases: u64) {
+        let more = self.extract.case_rows().saturating_sub(cases);
+        if more > 0 {
+            say(&format!(
+                "{more} rows repeat a case of their room: of each stamp the later row counts (if the rows are procedures of one case, give each an id of its own)"
+            ));
+        }
+    }
+
     /// The sessions of a theatre-like room; none of any other.
     fn measure(
         &self,
@@ -187,13 +199,13 @@ impl Loaded {
         facts: &mut RoomFacts,
         rules: &RuleSet,
         now: UtcMillis,
-    ) -> anyhow::Result<Vec<SessionResult>> {
+    ) -> anyhow::Result<RoomResult> {
         let place = self.room(room)?;
         if !place.kind.is_theatre_like() {
-            return Ok(Vec::new());
+            return Ok(RoomResult { sessions: Vec::new(), out_of_session: Vec::new() });
         }
         fill_facts(facts, room);
-        Ok(measure_room(&place, facts, rules, now, Detail::Figures).sessions)
+        Ok(measure_room(&place, facts, rules, now, Detail::Figures))
     }
 }
 
@@ -238,19 +250,24 @@ fn fill_facts(facts: &mut RoomFacts, room: &case_extract::Room<'_>) {
 }
 
 /// Every session of an extract.
-pub fn measure(files: Files<'_>, rules: &RuleSet) -> anyhow::Result<Vec<SessionResult>> {
+pub fn measure(files: Files<'_>, rules: &RuleSet) -> anyhow::Result<(Vec<SessionResult>, Remainder)> {
     let loaded = load(files)?;
     let now = wall_now();
     let mut history = TypicalHistory::default();
     let mut sessions = Vec::new();
+    let mut remainder = Remainder::default();
+    let mut cases = 0;
     let mut facts = RoomFacts::default();
     for room in loaded.extract.rooms() {
         let of_room = loaded.measure(&room, &mut facts, rules, now)?;
-        history.record(&of_room);
-        sessions.extend(of_room);
+        remainder.add(&of_room);
+        cases += facts.cases.len() as u64;
+        history.record(&of_room.sessions);
+        sessions.extend(of_room.sessions);
     }
+    loaded.tell_several_rows(cases);
     history.table(rules).fill_extra_cases(&mut sessions);
-    Ok(sessions)
+    Ok((sessions, remainder))
 }
 
 /// The session rows of an extract, written room by room: what is kept is the extract, never all results.
@@ -259,21 +276,28 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
     let now = wall_now();
     let rooms: Vec<case_extract::Room<'_>> = loaded.extract.rooms().collect();
     // What is typical depends on all rooms, so each room is measured twice: for its history, then for its rows.
-    let mut history = TypicalHistory::default();
+    let (mut history, mut remainder, mut cases) = (TypicalHistory::default(), Remainder::default(), 0);
     on_two_threads(
         &rooms,
         |rooms, facts| {
-            let mut history = TypicalHistory::default();
+            let (mut history, mut remainder, mut cases) = (TypicalHistory::default(), Remainder::default(), 0);
             for room in rooms {
-                history.record(&loaded.measure(room, facts, rules, now)?);
+                let result = loaded.measure(room, facts, rules, now)?;
+                remainder.add(&result);
+                cases += facts.cases.len() as u64;
+                history.record(&result.sessions);
             }
-            Ok(history)
+            Ok((history, remainder, cases))
         },
-        |part| {
+        |(part, left, seen)| {
             history.merge(part);
+            remainder.merge(left);
+            cases += seen;
             Ok(())
         },
     )?;
+    remainder.say();
+    loaded.tell_several_rows(cases);
     let typical = history.table(rules);
     let mut header = Vec::new();
     write_csv_header(&SESSION_COLUMNS, &mut header);
@@ -283,7 +307,7 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
         |rooms, facts| {
             let mut buffer = Vec::new();
             for room in rooms {
-                let mut sessions = loaded.measure(room, facts, rules, now)?;
+                let mut sessions = loaded.measure(room, facts, rules, now)?.sessions;
                 typical.fill_extra_cases(&mut sessions);
                 for session in sessions.iter().filter(|session| dates.include(session.local_date)) {
                     write_csv_row(session, &mut buffer);

@@ -5,10 +5,13 @@ use chrono::NaiveDate;
 use room_events::{RoomKind, UtcMillis};
 use store::{Reader, RoomRow};
 use utilisation::facts::Room;
-use utilisation::result::SessionResult;
+use utilisation::quantity::Minutes;
+use utilisation::result::{RoomResult, SessionResult};
 use utilisation::rules::RuleSet;
 use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline};
+
+use crate::output::say;
 
 /// Sessions that a day's figures can depend on lie within so many days of it: the longest case (1 day), the longest
 /// closing (6 h) and a night shift on either side, with room to spare.
@@ -45,24 +48,67 @@ pub fn timeline_around(reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyho
     Ok(timeline)
 }
 
-/// Every theatre session of a store, with the extra cases that would have fitted.
+/// What a report has besides its lists, so that nothing is left out in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Remainder {
+    /// Cases that started too far from any list to belong to one.
+    pub cases: u64,
+    /// Their touch, where both ends are known.
+    pub touch: Minutes,
+    /// Rooms that have cases and no list at all.
+    pub rooms_without_list: u64,
+}
+
+impl Remainder {
+    /// Adds a room's.
+    pub fn add(&mut self, result: &RoomResult) {
+        self.cases += result.out_of_session.len() as u64;
+        self.touch += result
+            .out_of_session
+            .iter()
+            .filter_map(|case| Some(Minutes::between(case.start?, case.end?)))
+            .sum::<Minutes>();
+        self.rooms_without_list += u64::from(result.sessions.is_empty() && !result.out_of_session.is_empty());
+    }
+
+    /// Adds another part's.
+    pub fn merge(&mut self, other: Self) {
+        self.cases += other.cases;
+        self.touch += other.touch;
+        self.rooms_without_list += other.rooms_without_list;
+    }
+
+    /// Tells it, if there is any.
+    pub fn say(&self) {
+        if self.cases > 0 {
+            say(&format!(
+                "{} cases with {:.0} touch minutes belong to no list and are in no figure (they start more than 180 min from every plan; {} rooms have no list at all)",
+                self.cases, self.touch, self.rooms_without_list
+            ));
+        }
+    }
+}
+
+/// Every theatre session of a store, with the extra cases that would have fitted, and what belongs to none.
 pub fn measure_store(
     reader: &Reader,
     precedence: &Precedence,
     rules: &RuleSet,
     now: UtcMillis,
-) -> anyhow::Result<Vec<SessionResult>> {
+) -> anyhow::Result<(Vec<SessionResult>, Remainder)> {
     let mut history = TypicalHistory::default();
     let mut sessions = Vec::new();
+    let mut remainder = Remainder::default();
     for row in reader.rooms()? {
         let timeline = whole_timeline(reader, &row).with_context(|| format!("room {}", row.room))?;
         if !timeline.room().kind.is_theatre_like() {
             continue;
         }
         let result = measure_room(timeline.room(), &timeline.facts(precedence), rules, now, Detail::Figures);
+        remainder.add(&result);
         history.record(&result.sessions);
         sessions.extend(result.sessions);
     }
     history.table(rules).fill_extra_cases(&mut sessions);
-    Ok(sessions)
+    Ok((sessions, remainder))
 }

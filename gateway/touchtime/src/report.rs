@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use store::Reader;
 use utilisation::aggregate::{AggregateRow, Dimension, aggregate};
+use utilisation::quantity::Minutes;
 use utilisation::result::SessionResult;
 use utilisation::rows::{SESSION_COLUMNS, session_row};
 use utilisation::rules::RuleSet;
@@ -24,6 +25,11 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     let rules = rule_set(&arguments.rules)?;
     let mut out = output::open(arguments.output.as_deref())?;
     let dates = extract::Dates { from: arguments.from, to: arguments.to };
+    if let (Some(from), Some(to)) = (dates.from, dates.to)
+        && from > to
+    {
+        bail!(Usage(format!("--from {from} is after --to {to} (swap them)")));
+    }
     if let (ReportBy::Sessions, Format::Csv, Some(cases), Some(mapping)) =
         (arguments.by, arguments.format, &arguments.input.cases, &arguments.mapping)
     {
@@ -32,18 +38,37 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
         out.flush()?;
         return Ok(());
     }
-    let mut sessions = sessions(&arguments.input, arguments, &rules)?;
+    let (mut sessions, remainder) = sessions(&arguments.input, arguments, &rules)?;
+    remainder.say();
     sessions.retain(|session| dates.include(session.local_date));
+    tell_empty_plans(&sessions);
     write(arguments, &sessions, &rules, &mut *out)?;
     out.flush()?;
     Ok(())
+}
+
+/// A plan that ends at or before its start is a slip in the source; its list counts in no rate.
+fn tell_empty_plans(sessions: &[SessionResult]) {
+    let empty: Vec<&str> =
+        sessions.iter().filter(|s| s.figures.planned <= Minutes::ZERO).map(|s| s.id.as_str()).collect();
+    if !empty.is_empty() {
+        let some = empty.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+        output::say(&format!(
+            "{} lists are planned to end at or before their start and count in no rate: {some} (correct planned start, end or booked minutes)",
+            empty.len()
+        ));
+    }
 }
 
 fn files<'a>(cases: &'a Path, mapping: &'a Path, plan: &'a Option<PathBuf>) -> extract::Files<'a> {
     extract::Files { cases, mapping, plan: plan.as_deref() }
 }
 
-fn sessions(input: &Input, arguments: &ReportArgs, rules: &RuleSet) -> anyhow::Result<Vec<SessionResult>> {
+fn sessions(
+    input: &Input,
+    arguments: &ReportArgs,
+    rules: &RuleSet,
+) -> anyhow::Result<(Vec<SessionResult>, measured::Remainder)> {
     match (&input.store, &input.cases, &arguments.mapping) {
         (Some(dir), _, _) => measured::measure_store(&Reader::open(dir)?, &Precedence::default(), rules, wall_now()),
         (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, &arguments.plan), rules),
@@ -148,7 +173,7 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
             let (changes, _) = tokio::sync::broadcast::channel(1);
             let source =
                 StoreSource::open(dir, Clock::Wall, rules.clone(), precedence.clone(), Names::default(), changes)?;
-            let sessions = measured::measure_store(&Reader::open(dir)?, &precedence, &rules, wall_now())?;
+            let (sessions, _) = measured::measure_store(&Reader::open(dir)?, &precedence, &rules, wall_now())?;
             (source.find(&arguments.session)?, sessions)
         }
         (None, Some(cases), Some(mapping)) => {
@@ -160,7 +185,7 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
                     Place { trust: room.trust.to_string(), site: room.site.to_string(), room: room.room.to_string() };
                 crate::source::audit(timeline, &precedence, &rules, wall_now(), &arguments.session, place)
             });
-            (found, extract::measure(files, &rules)?)
+            (found, extract::measure(files, &rules)?.0)
         }
         (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
     };

@@ -98,7 +98,7 @@ impl StoreSource {
             kind: timeline.room().kind,
             lists: result.sessions.into_iter().filter(|session| session.local_date == date).collect(),
             feed: Feed {
-                last_heard: row.last_alive.max(row.last_event),
+                last_heard: row.last_alive.max(row.last_event).max(self.clock.running_since()),
                 expected_every: row.last_alive.map(|_| ALIVE_EVERY),
             },
         })

@@ -12,6 +12,7 @@
 //! closed      yes                  if planned in time   yes        sessions_held
 //! unused      no                   if planned in time   yes        sessions_unused
 //! cancelled   no                   if planned in time   if so      sessions_cancelled, else sessions_withdrawn_early
+//! closed, planned for 0 min: nothing but sessions_empty_plan
 //! running     no                   no                   no         sessions_provisional
 //! planned     no                   no                   no         sessions_to_come
 //! ```

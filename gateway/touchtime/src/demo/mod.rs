@@ -183,11 +183,12 @@ fn tell_end(arguments: &DemoArgs, files: &Files) -> anyhow::Result<()> {
     let reader = Reader::open(&files.store)?;
     let held = reader.held()?;
     say(&format!(
-        "Every event has arrived: {} stored, {} in quarantine, {} in conflict, {} lost.\nTry:\n  touchtime report rooms --store {store}\n  touchtime explain main.suite-2.2022-02-11.0700 --store {store}",
+        "Every event has arrived: {} stored, {} in quarantine, {} in conflict, {} lost.\nTry:\n  touchtime report rooms --store {store}\n  touchtime explain {list} --store {store}",
         reader.count_events()?,
         held.quarantined,
         held.conflicts,
         held.gone,
+        list = if arguments.cases.is_none() { "main.suite-2.2022-02-11.0700" } else { "LIST" },
         store = arguments.store.display(),
     ));
     Ok(())

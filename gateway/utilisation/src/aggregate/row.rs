@@ -296,5 +296,7 @@ columns! {
         units_upper_quartile: Option<Share>,
         /// This unit's quartile, 4 the best; a headline on a cut is in the better one.
         quartile: Option<u64>,
+        /// Held, but planned to end at or before its start: in no other figure of this row.
+        sessions_empty_plan: u64,
     }
 }

@@ -15,6 +15,7 @@ const SHARE_UNIT: i128 = 1_000_000_000_000_000;
 pub(super) struct Sums {
     held: u64,
     unused: u64,
+    empty_plan: u64,
     cancelled: u64,
     withdrawn_early: u64,
     incomplete: u64,
@@ -127,6 +128,8 @@ impl Sums {
         match session.state {
             SessionState::Planned => return self.to_come += 1,
             SessionState::Running => return self.provisional += 1,
+            // Cases of a list without length would count above the line and nothing below it.
+            SessionState::Closed if session.figures.planned <= Minutes::ZERO => return self.empty_plan += 1,
             SessionState::Closed => self.add_held(session, rules),
             SessionState::Unused => self.unused += 1,
             SessionState::Cancelled if session.figures.scheduled_capacity => self.cancelled += 1,
@@ -309,6 +312,7 @@ impl Sums {
             units_median: None,
             units_upper_quartile: None,
             quartile: None,
+            sessions_empty_plan: self.empty_plan,
         }
     }
 

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use room_events::{Label, RoomKind, SiteId, TrustId, UtcMillis};
 
 use crate::quantity::Minutes;
-use crate::result::{CaseResult, CaseState, SessionResult, SessionState};
+use crate::result::{CaseState, SessionResult, SessionState};
 use crate::rules::RuleSet;
 
 /// The lists that are like each other.
@@ -107,7 +107,8 @@ impl TypicalHistory {
                     spells.touch.extend(Spell::new(from, Minutes::between(from, to)));
                 }
                 if let Some(length) = case.turnover_before {
-                    spells.turnover.extend(turnover_spell(from, length, session, case));
+                    // Where cases overlapped it has no length, and lies where the later one started.
+                    spells.turnover.extend(Spell::new(from.plus_millis(-length.millis()), length));
                 }
             }
         }
@@ -173,17 +174,6 @@ pub fn fill_extra_cases(sessions: &mut [SessionResult], history: &TypicalHistory
 
 fn has_extra_cases(session: &SessionResult) -> bool {
     session.state == SessionState::Closed && session.complete
-}
-
-/// The turnover that ended when `case` started, so long ago; of no length where cases overlapped.
-fn turnover_spell(start: UtcMillis, length: Minutes, session: &SessionResult, case: &CaseResult) -> Option<Spell> {
-    if length > Minutes::ZERO {
-        return Spell::new(start.plus_millis(-length.millis()), length);
-    }
-    // A turnover of nothing began when the latest case before it ended, which may be after this start.
-    let before = session.cases.iter().take_while(|other| other.id != case.id);
-    let latest = before.filter_map(|other| other.end).max().unwrap_or(start);
-    Spell::new(latest.min(start), Minutes::ZERO)
 }
 
 fn times_at(spells: &Spells, starts: &BTreeSet<UtcMillis>, rules: &RuleSet) -> HashMap<UtcMillis, TypicalTimes> {

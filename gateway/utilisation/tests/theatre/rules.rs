@@ -334,6 +334,9 @@ fn a_case_belongs_where_it_was_planned_or_else_where_it_started() {
     check(&[&am, &long], "", "", "09:00", "long");
     check(&[&am, &long, &pm], "", "", "14:00", "pm");
     check(&[&am, &long, &late], "", "", "11:00", "long");
+    // Half-open: at the end of the inner list only the outer one still holds the minute.
+    check(&[&long, &list("inner", at("10:00"), at("12:00"))], "", "", "11:59", "inner");
+    check(&[&long, &list("inner", at("10:00"), at("12:00"))], "", "", "12:00", "long");
     // Both end at 17:00: the later planned start is the preceding one.
     check(&[&long, &late], "", "", "18:00", "z-late");
     check(&[&late, &long], "", "16:30", "10:00", "z-late");
@@ -454,6 +457,14 @@ fn a_later_start_reopens_a_list_and_marks_it_revised() {
     let mut very_late = stay(3, Some(at("19:00")), None);
     very_late.session = Some(key("am"));
     check_closing(&am, &[very_late], "20:00", Some("19:00"), true);
+}
+
+#[test]
+fn a_list_runs_from_its_planned_start_or_its_first_case() {
+    let state = |cases: Vec<Case>, now| session(&measure(vec![morning()], cases, at(now)), "am").state;
+    assert_eq!(state(vec![], "08:29"), SessionState::Planned);
+    assert_eq!(state(vec![], "08:30"), SessionState::Running);
+    assert_eq!(state(vec![stay(1, Some(at("08:10")), None)], "08:10"), SessionState::Running);
 }
 
 #[test]

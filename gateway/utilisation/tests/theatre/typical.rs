@@ -49,7 +49,13 @@ fn filled(mut sessions: Vec<SessionResult>, rules: &RuleSet) -> Vec<SessionResul
             times.filter(|_| session.complete && session.state == SessionState::Closed).map(|t| (t.touch, t.turnover))
         );
     }
+    let alone = sessions.clone();
     fill_extra_cases(&mut sessions, &history, rules);
+    // All at once or each by itself: the same.
+    for (mut one, together) in alone.into_iter().zip(&sessions) {
+        fill_extra_cases(core::slice::from_mut(&mut one), &history, rules);
+        assert_eq!(one, *together);
+    }
     sessions
 }
 
@@ -98,6 +104,26 @@ fn history_begins_ninety_days_before_the_planned_start() {
     assert_eq!((days(0).typical_touch, days(0).typical_turnover), (touch, Some(Minutes::whole(10))));
     assert_eq!(days(40).typical_turnover, Some(Minutes::whole(10)));
     assert_eq!(days(41).typical_turnover, None);
+}
+
+#[test]
+fn history_holds_what_began_and_ended_at_its_very_bounds() {
+    // 08:30-08:40, 08:45-09:05, 09:10-09:40.
+    let at_start = |start: UtcMillis, least: usize| {
+        let mut sessions = lists(&[(0, 0, &[10, 20, 30], 5), (45, 0, &[40], 5), (90, 0, &[40], 5)]);
+        sessions[2].planned_start = start;
+        let figures = &filled(sessions, &rules(least))[2].figures;
+        figures.typical_touch.zip(figures.typical_turnover)
+    };
+    let times = |touch| Some((Minutes::whole(touch), Minutes::whole(5)));
+    let ninety_days = at("08:30").plus_minutes(90 * DAY);
+    assert_eq!(at_start(ninety_days, 1), times(25));
+    assert_eq!(at_start(ninety_days.plus_minutes(1), 1), times(30));
+    assert_eq!(at_start(at("09:40"), 1), times(20));
+    assert_eq!(at_start(at("09:39"), 1), times(15));
+    // The second turnover ends with the start at 09:10.
+    assert_eq!(at_start(at("09:10"), 2), times(15));
+    assert_eq!(at_start(at("09:09"), 2), None);
 }
 
 #[test]
