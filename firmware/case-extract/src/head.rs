@@ -8,6 +8,9 @@ use crate::records::{MAX_RECORD_BYTES, Splitter};
 use crate::text_encoding::NOT_UTF_8;
 
 /// A header that is not complete after so many bytes is none.
+/// A header's name that is so many characters longer than the one looked for is hardly a slip of the same name.
+const MOST_LONGER: usize = 12;
+
 const MAX_HEADER_BYTES: usize = MAX_RECORD_BYTES;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -83,6 +86,9 @@ impl Head {
                 (None, _) => {
                     let nearest: Vec<String> = near(wanted, names.iter().map(String::as_str), 3)
                         .iter()
+                        // A file without a header, read with the wrong delimiter, has a whole row of a patient for a
+                        // name: what is much longer than the name looked for, or full of figures, is not shown.
+                        .filter(|name| name.chars().count() <= wanted.chars().count() + MOST_LONGER)
                         .filter(|name| name.chars().filter(char::is_ascii_digit).count() < 5)
                         .map(|name| format!("{name:?}"))
                         .collect();

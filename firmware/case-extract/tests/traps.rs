@@ -3,7 +3,7 @@
 
 mod support;
 
-use case_extract::{Mapping, Reader};
+use case_extract::{LocalTokens, Mapping, Reader};
 use support::{OpenTokens, extract, rendered};
 
 /// The keys that most mappings here share; keys of the top level come before them, tables behind.
@@ -165,7 +165,7 @@ fn delimiters_and_line_ends_are_found() {
         "the wrong delimiter",
         &with("delimiter = \";\"", IN_AND_OUT),
         ONE_ROW.as_bytes(),
-        "refused: cases.csv:1: column \"Theatre\" is not in the header (nearest: \"Id,Theatre,In,Out\"); column \"Id\" is not in the header (none is near; correct the mapping, or the delimiter); column \"In\" is not in the header (none is near; correct the mapping, or the delimiter); column \"Out\" is not in the header (nearest: \"Id,Theatre,In,Out\")",
+        "refused: cases.csv:1: column \"Theatre\" is not in the header (nearest: \"Id,Theatre,In,Out\"); column \"Id\" is not in the header (none is near; correct the mapping, or the delimiter); column \"In\" is not in the header (none is near; correct the mapping, or the delimiter); column \"Out\" is not in the header (none is near; correct the mapping, or the delimiter)",
     );
     for (name, bytes) in [("empty", ""), ("only empty lines", "\n\n"), ("only a mark", "\u{feff}")] {
         check(
@@ -893,4 +893,20 @@ fn a_mapping_is_refused_with_key_and_remedy() {
     ] {
         check(name, &mapping, b"", &format!("refused: cases.mapping.toml: {expected}"));
     }
+}
+
+#[test]
+fn a_first_row_taken_for_the_header_is_not_quoted() {
+    let mapping = Mapping::parse(
+        "m.toml",
+        "zone = \"Europe/London\"\nsite = \"main\"\nroom = { column = \"room\" }\ncase = \"case\"\ndelimiter = \",\"\n\
+         milestones = { into_theatre = \"in\" }\n",
+    )
+    .unwrap();
+    let tokens = LocalTokens::new([1, 2]);
+    let mut reader = Reader::cases(&mapping, "x.csv", &tokens);
+    let row = b"Jane Case Doe in room two;ward;knee\n";
+    let error = reader.push(row).err().map_or_else(|| reader.finish().unwrap_err().to_string(), |e| e.to_string());
+    assert!(!error.contains("Jane") && !error.contains("Doe"), "{error}");
+    assert!(error.contains("is not in the header"), "{error}");
 }
