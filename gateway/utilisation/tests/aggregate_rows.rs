@@ -321,8 +321,29 @@ proptest! {
         }
         let counted: u64 = whole
             .iter()
-            .map(|row| row.sessions + row.sessions_withdrawn_early + row.sessions_provisional + row.sessions_to_come)
+            .map(|row| {
+                row.sessions
+                    + row.sessions_withdrawn_early
+                    + row.sessions_provisional
+                    + row.sessions_to_come
+                    + row.sessions_empty_plan
+            })
             .sum();
         prop_assert_eq!(counted, sessions.len() as u64);
     }
+}
+
+/// Its cases would stand above the line of every rate, and no minute of it below.
+#[test]
+fn a_list_planned_for_no_time_is_counted_and_in_no_rate() {
+    let good = with_capped(closed(240), 120);
+    let mut empty = with_capped(closed(0), 60);
+    empty.figures.touch = Minutes::whole(60);
+    let rows = aggregate(&[good.clone(), empty], &[], &RuleSet::default());
+    let alone = aggregate(&[good], &[], &RuleSet::default());
+    assert_eq!((rows[0].sessions, rows[0].sessions_empty_plan), (1, 1));
+    assert_eq!(
+        (rows[0].uncapped_utilisation, rows[0].cases_per_4h),
+        (alone[0].uncapped_utilisation, alone[0].cases_per_4h)
+    );
 }
