@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::Datelike as _;
 use chrono_tz::Tz;
 use room_events::id::IdError;
 use room_events::{
@@ -845,9 +846,25 @@ fn yes_or_no(name: &str) -> Option<bool> {
 /// `2022-01-03-0700`, or for a session that is its whole day `2022-01-03`.
 pub(crate) fn day_key(day: i32, time: Option<u32>) -> Option<SessionKey> {
     let date = chrono::NaiveDate::from_epoch_days(day)?;
-    let text = match time {
-        Some(time) => format!("{date}-{:02}{:02}", time / 3_600_000, time / 60_000 % 60),
-        None => date.to_string(),
+    let year = u32::try_from(date.year()).ok().filter(|year| *year <= 9999)?;
+    let mut text = [b'-'; 15];
+    put_digits(&mut text[0..4], year);
+    put_digits(&mut text[5..7], date.month());
+    put_digits(&mut text[8..10], date.day());
+    let length = match time {
+        Some(time) => {
+            put_digits(&mut text[11..15], time / 3_600_000 * 100 + time / 60_000 % 60);
+            15
+        }
+        None => 10,
     };
-    SessionKey::new(&text).ok()
+    SessionKey::new(core::str::from_utf8(text.get(..length)?).ok()?).ok()
+}
+
+/// The last digits of a number, as many as there is room for.
+fn put_digits(out: &mut [u8], mut number: u32) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }

@@ -35,8 +35,9 @@ fn check_id(text: &str) -> Result<String<MAX_ID_LEN>, IdError> {
     if text.is_empty() {
         return Err(IdError::Empty);
     }
-    if let Some(c) = text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
-        return Err(IdError::Character(c));
+    if !text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+        let wrong = text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-'));
+        return Err(IdError::Character(wrong.unwrap_or_default()));
     }
     String::try_from(text).map_err(|_| IdError::TooLong)
 }

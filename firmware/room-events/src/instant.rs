@@ -1,13 +1,17 @@
 //! [`UtcMillis`]: an instant as milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 
 use core::fmt;
-use serde::{Deserialize, Deserializer, Serialize};
+use core::num::NonZeroU64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant's milliseconds with the sign bit turned over: unsigned order is time order, and 0 stands for no instant
+/// in range, so that an absent one takes no more room than a known one.
+const SIGN: u64 = 1 << 63;
 
 /// An instant in UTC, in whole milliseconds, between the years 1900 and 9999, so that sums of a few instants and
 /// durations cannot overflow.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct UtcMillis(i64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcMillis(NonZeroU64);
 
 /// The number is outside the years 1900 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,37 +27,45 @@ impl core::error::Error for InstantOutOfRange {}
 
 impl UtcMillis {
     /// 1900-01-01T00:00:00Z.
-    pub const MIN: Self = Self(-2_208_988_800_000);
+    pub const MIN: Self = Self::in_range(-2_208_988_800_000);
     /// 9999-12-31T23:59:59.999Z.
-    pub const MAX: Self = Self(253_402_300_799_999);
+    pub const MAX: Self = Self::in_range(253_402_300_799_999);
+
+    const fn in_range(millis: i64) -> Self {
+        match NonZeroU64::new(millis.cast_unsigned() ^ SIGN) {
+            Some(bits) => Self(bits),
+            // Only of the least number there is, far out of range.
+            None => Self(NonZeroU64::MIN),
+        }
+    }
 
     /// Checks the range.
     pub const fn new(millis: i64) -> Result<Self, InstantOutOfRange> {
-        if millis < Self::MIN.0 || millis > Self::MAX.0 {
+        if millis < Self::MIN.millis() || millis > Self::MAX.millis() {
             return Err(InstantOutOfRange(millis));
         }
-        Ok(Self(millis))
+        Ok(Self::in_range(millis))
     }
 
     /// The nearest instant in range.
     pub const fn saturating(millis: i64) -> Self {
-        if millis < Self::MIN.0 {
+        if millis < Self::MIN.millis() {
             Self::MIN
-        } else if millis > Self::MAX.0 {
+        } else if millis > Self::MAX.millis() {
             Self::MAX
         } else {
-            Self(millis)
+            Self::in_range(millis)
         }
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub const fn millis(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// The instant `millis` later (earlier if negative), kept in range.
     pub const fn plus_millis(self, millis: i64) -> Self {
-        Self::saturating(self.0.saturating_add(millis))
+        Self::saturating(self.millis().saturating_add(millis))
     }
 
     /// The instant `minutes` later (earlier if negative), kept in range.
@@ -63,15 +75,15 @@ impl UtcMillis {
 
     /// Milliseconds from `earlier` to this instant; negative when `earlier` is later.
     pub const fn millis_since(self, earlier: Self) -> i64 {
-        self.0 - earlier.0
+        self.millis() - earlier.millis()
     }
 }
 
 /// RFC 3339 in UTC: `2022-02-11T13:10:00Z`, with milliseconds only when there are any.
 impl fmt::Display for UtcMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days = self.0.div_euclid(86_400_000);
-        let in_day = self.0.rem_euclid(86_400_000);
+        let days = self.millis().div_euclid(86_400_000);
+        let in_day = self.millis().rem_euclid(86_400_000);
         let (year, month, day) = civil_from_days(days);
         let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
         let (second, milli) = (in_day / 1000 % 60, in_day % 1000);
@@ -86,6 +98,12 @@ impl fmt::Display for UtcMillis {
 impl fmt::Debug for UtcMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for UtcMillis {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_i64(self.millis())
     }
 }
 
@@ -127,6 +145,15 @@ mod tests {
         ] {
             assert_eq!(UtcMillis::new(millis).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn instants_are_in_the_order_of_time_and_an_absent_one_takes_no_more_room() {
+        let millis = [UtcMillis::MIN.millis(), -1, 0, 1, UtcMillis::MAX.millis()];
+        let instants = millis.map(|millis| UtcMillis::new(millis).unwrap());
+        assert!(instants.is_sorted_by(|a, b| a < b));
+        assert_eq!(instants.map(UtcMillis::millis), millis);
+        assert_eq!(size_of::<Option<UtcMillis>>(), size_of::<i64>());
     }
 
     #[test]
