@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use board::source::{Audit, Stamp, record_name, short_token};
-use chrono::{DateTime, Datelike as _, Timelike as _};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeZone as _, Timelike as _};
 use chrono_tz::Tz;
 use room_events::{Token, UtcMillis};
 use utilisation::quantity::{Minutes, Ratio};
-use utilisation::result::{CaseResult, CaseState, ExclusionReason, SegmentKind, SessionResult, SessionState};
+use utilisation::result::{CaseResult, CaseState, ExclusionReason, Figures, SegmentKind, SessionResult, SessionState};
 
 use crate::output::Ink;
 
@@ -34,22 +34,8 @@ impl Page<'_> {
         &self.audit.result
     }
 
-    fn local(&self, at: UtcMillis) -> Option<DateTime<Tz>> {
-        DateTime::from_timestamp_millis(at.millis()).map(|utc| utc.with_timezone(&self.audit.zone))
-    }
-
-    /// 24-hour local time, with seconds only where there are any; with the day when it is not the list's.
     fn time(&self, at: UtcMillis) -> String {
-        let Some(local) = self.local(at) else { return at.to_string() };
-        let mut text = format!("{:02}:{:02}", local.hour(), local.minute());
-        if local.second() != 0 {
-            text.push_str(&format!(":{:02}", local.second()));
-        }
-        let days = local.date_naive().signed_duration_since(self.result().local_date).num_days();
-        if days != 0 {
-            text.push_str(&format!(" {days:+} d"));
-        }
-        text
+        time_text(at, self.audit.zone, self.result().local_date)
     }
 
     fn heading(&self, out: &mut dyn Write, text: &str) -> io::Result<()> {
@@ -96,6 +82,9 @@ impl Page<'_> {
             self.time(r.planned_end),
             minutes(r.figures.planned)
         )?;
+        if let Some(text) = other_list_text(&r.figures) {
+            writeln!(out, "  {text}")?;
+        }
         for plan in &self.audit.plans {
             let issued =
                 plan.plan.issued.map_or_else(|| "issue time not given".to_owned(), |at| format!("issued {at}"));
@@ -327,6 +316,36 @@ impl Page<'_> {
     }
 }
 
+/// 24-hour local time, with seconds only where there are any; with the UTC offset in the hour that comes twice in autumn,
+/// and with the day when it is not the list's.
+fn time_text(at: UtcMillis, zone: Tz, list_date: NaiveDate) -> String {
+    let Some(utc) = DateTime::from_timestamp_millis(at.millis()) else { return at.to_string() };
+    let local = utc.with_timezone(&zone);
+    let mut text = format!("{:02}:{:02}", local.hour(), local.minute());
+    if local.second() != 0 {
+        text.push_str(&format!(":{:02}", local.second()));
+    }
+    let comes_twice = zone.from_local_datetime(&local.naive_local()).single().is_none();
+    if comes_twice {
+        text.push_str(&local.format("%:z").to_string());
+    }
+    let days = local.date_naive().signed_duration_since(list_date).num_days();
+    if days != 0 {
+        text.push_str(&format!(" {days:+} d"));
+    }
+    text
+}
+
+/// Tells of the planned minutes that another list had the room, if there are any.
+fn other_list_text(figures: &Figures) -> Option<String> {
+    (figures.occupied_by_other_list > Minutes::ZERO).then(|| {
+        format!(
+            "another list had the room for {} min of the plan, counted for that list only",
+            minutes(figures.occupied_by_other_list)
+        )
+    })
+}
+
 /// `72 + 76 + 72 = 220`, or a single number.
 fn sum_of(parts: impl Iterator<Item = Minutes>) -> String {
     let parts: Vec<Minutes> = parts.collect();
@@ -382,5 +401,36 @@ fn reason_text(reason: ExclusionReason) -> &'static str {
         ExclusionReason::CancelledOnDay => "cancelled on the day",
         ExclusionReason::CancelledEarlier => "cancelled before the day, not on the list",
         ExclusionReason::NeverStarted => "booked and never started",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_the_hour_that_comes_twice_carries_its_offset() {
+        let check = |utc: &str, expected: &str| {
+            let at = DateTime::parse_from_rfc3339(utc).unwrap().timestamp_millis();
+            let date = NaiveDate::from_ymd_opt(2022, 10, 30).unwrap();
+            assert_eq!(time_text(UtcMillis::saturating(at), chrono_tz::Europe::London, date), expected, "{utc}");
+        };
+        check("2022-10-29T23:59:00Z", "00:59");
+        check("2022-10-30T00:00:00Z", "01:00+01:00");
+        check("2022-10-30T00:30:00Z", "01:30+01:00");
+        check("2022-10-30T01:30:05Z", "01:30:05+00:00");
+        check("2022-10-30T02:00:00Z", "02:00");
+        check("2022-10-31T08:00:00Z", "08:00 +1 d");
+    }
+
+    #[test]
+    fn minutes_of_another_list_are_told_where_there_are_any() {
+        let mut figures = Figures::default();
+        assert_eq!(other_list_text(&figures), None);
+        figures.occupied_by_other_list = Minutes::whole(30);
+        assert_eq!(
+            other_list_text(&figures).as_deref(),
+            Some("another list had the room for 30 min of the plan, counted for that list only")
+        );
     }
 }
