@@ -128,11 +128,21 @@ pub fn write_csv_values(row: &[(&'static str, Value<'_>)], out: &mut Vec<u8>) {
 }
 
 /// RFC 4180: quoted if it has a comma, a quotation mark or a line break.
+///
+/// Labels come from other systems, and a spreadsheet takes a text that begins like a formula for one; an apostrophe
+/// before it keeps it a text (OWASP, CSV injection). Numbers do not come this way, so a minus sign stays what it is.
 fn push_csv_text(out: &mut Vec<u8>, text: &str) {
+    let begins_like_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !text.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
+        if begins_like_formula {
+            out.push(b'\'');
+        }
         return out.extend_from_slice(text.as_bytes());
     }
     out.push(b'"');
+    if begins_like_formula {
+        out.push(b'\'');
+    }
     for b in text.bytes() {
         if b == b'"' {
             out.push(b'"');
@@ -153,4 +163,28 @@ fn push_names<'n>(out: &mut Vec<u8>, names: impl Iterator<Item = &'n str>) {
 
 fn push_flag(out: &mut Vec<u8>, flag: bool) {
     out.extend_from_slice(if flag { b"true" } else { b"false" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_begins_like_a_formula_stays_a_text_in_a_spreadsheet() {
+        let check = |value: Value<'_>, expected: &str| {
+            let mut out = Vec::new();
+            value.write_csv(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        };
+        check(Value::Text("ENT"), "ENT");
+        check(Value::Text("Head - Neck"), "Head - Neck");
+        check(Value::Text("=1+1"), "'=1+1");
+        check(Value::Text("+ENT"), "'+ENT");
+        check(Value::Text("-ENT"), "'-ENT");
+        check(Value::Text("@SUM(A1)"), "'@SUM(A1)");
+        check(Value::Text("\tENT"), "'\tENT");
+        check(Value::Text("=HYPERLINK(\"a\",\"b\")"), "\"'=HYPERLINK(\"\"a\"\",\"\"b\"\")\"");
+        check(Value::Number(-1.5), "-1.5");
+        check(Value::Minutes(Minutes::whole(-5)), "-5");
+    }
 }
