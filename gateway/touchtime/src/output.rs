@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use utilisation::quantity::Ratio;
 use utilisation::rows::{AsObject, Value, write_csv_header, write_csv_values};
 
 use crate::cli::Format;
@@ -16,6 +17,8 @@ pub struct Column {
     pub name: &'static str,
     /// Heading; short, since a terminal has 80 to 120 characters.
     pub heading: &'static str,
+    /// Name of the value that it could be at most, shown behind it where it is another: `62.50-81.25 %`.
+    pub upper: Option<&'static str>,
 }
 
 /// Bold and dim on a terminal, nothing elsewhere.
@@ -79,8 +82,13 @@ fn write_table(out: &mut dyn Write, rows: &[Row<'_>], columns: &[Column], note: 
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
-            let value = |column: &Column| row.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value);
-            columns.iter().map(|column| value(column).map_or_else(String::new, readable)).collect()
+            let value = |wanted: &str| row.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+            let cell = |column: &Column| match (value(column.name), column.upper.and_then(value)) {
+                (Some(Value::Ratio(confirmed)), Some(Value::Ratio(upper))) => readable_range(*confirmed, *upper),
+                (Some(confirmed), _) => readable(confirmed),
+                (None, _) => String::new(),
+            };
+            columns.iter().map(cell).collect()
         })
         .collect();
     let widths: Vec<usize> = columns
@@ -134,6 +142,12 @@ fn readable(value: &Value<'_>) -> String {
     }
 }
 
+/// A percentage that is only known to lie between two, as `62.50-81.25 %`; one number where they are the same.
+fn readable_range(confirmed: Ratio, upper: Ratio) -> String {
+    let (confirmed, upper) = (confirmed.percent(2).to_string(), upper.percent(2).to_string());
+    if confirmed == upper { format!("{confirmed} %") } else { format!("{confirmed}-{upper} %") }
+}
+
 /// Says on standard error what failed, with all its causes.
 #[allow(clippy::print_stderr, reason = "this is the output module")]
 pub fn complain(error: &anyhow::Error) {
@@ -165,4 +179,26 @@ pub fn open(file: Option<&std::path::Path>) -> anyhow::Result<Box<dyn Write>> {
             Box::new(io::BufWriter::with_capacity(1 << 16, opened))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_shows_what_is_confirmed_and_what_it_could_be_at_most() {
+        let ratio = |n, d| Ratio::new(n, d).map_or(Value::Absent, Value::Ratio);
+        let check = |confirmed: Value<'static>, upper: Value<'static>, expected: &str| {
+            let rows = [vec![("share", confirmed), ("share_upper", upper)]];
+            let columns = [Column { name: "share", heading: "%", upper: Some("share_upper") }];
+            let mut out = Vec::new();
+            write_rows(&mut out, Format::Table, &["share"], &rows, &columns, "note", Ink::PLAIN).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text.lines().nth(1).unwrap().trim(), expected);
+        };
+        check(ratio(5, 8), ratio(13, 16), "62.50-81.25 %");
+        check(ratio(5, 8), ratio(5, 8), "62.50 %");
+        check(ratio(5, 8), Value::Absent, "62.50 %");
+        check(Value::Absent, Value::Absent, "-");
+    }
 }

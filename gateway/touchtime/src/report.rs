@@ -8,7 +8,7 @@ use store::Reader;
 use utilisation::aggregate::{AggregateRow, Dimension, aggregate};
 use utilisation::quantity::Minutes;
 use utilisation::result::SessionResult;
-use utilisation::rows::{SESSION_COLUMNS, session_row};
+use utilisation::rows::{SESSION_COLUMNS, Value, session_row};
 use utilisation::rules::RuleSet;
 use utilisation::timeline::Precedence;
 
@@ -83,14 +83,25 @@ fn write(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
+    let incomplete = sessions.iter().any(|session| session.figures.unknown > Minutes::ZERO);
     let note = format!(
-        "{} lists; rule set {}, touch counted by `{}`; capped = minutes in use inside the plan / planned minutes",
+        "{} lists; rule set {}, touch counted by `{}`; capped = minutes in use inside the plan / planned minutes{}",
         sessions.len(),
         rules.name,
-        rules.variant.name()
+        rules.variant.name(),
+        if incomplete {
+            "; of a range, the first is confirmed, the second holds if all unknown time was touch"
+        } else {
+            ""
+        }
     );
     let Some((dimensions, group)) = grouping(arguments.by) else {
-        let rows: Vec<Row<'_>> = sessions.iter().map(|session| session_row(session).to_vec()).collect();
+        let mut rows: Vec<Row<'_>> = sessions.iter().map(|session| session_row(session).to_vec()).collect();
+        if arguments.format == Format::Table {
+            for (row, session) in rows.iter_mut().zip(sessions) {
+                row.push((UPPER, session.capped_utilisation_upper().map_or(Value::Absent, Value::Ratio)));
+            }
+        }
         write_rows(out, arguments.format, &SESSION_COLUMNS, &rows, SESSION_TABLE, &note, ink)?;
         return Ok(());
     };
@@ -102,8 +113,16 @@ fn write(
 }
 
 const fn column(name: &'static str, heading: &'static str) -> Column {
-    Column { name, heading }
+    Column { name, heading, upper: None }
 }
+
+/// A percentage whose row also has what it could be at most.
+const fn bounded(name: &'static str, heading: &'static str, upper: &'static str) -> Column {
+    Column { name, heading, upper: Some(upper) }
+}
+
+/// Its value is in the rows of groups; rows of single lists carry it for the table alone.
+const UPPER: &str = "capped_utilisation_upper";
 
 const ROOM: &[Column] = &[column("site", "site"), column("room", "room")];
 const SITE: &[Column] = &[column("site", "site")];
@@ -119,7 +138,7 @@ const SESSION_TABLE: &[Column] = &[
     column("specialty", "specialty"),
     column("planned_min", "planned"),
     column("capped_min", "capped"),
-    column("capped_utilisation", "capped %"),
+    bounded("capped_utilisation", "capped %", UPPER),
     column("uncapped_utilisation", "uncapped"),
     column("cases_completed", "cases"),
     column("late_start_min", "late"),
@@ -136,7 +155,7 @@ const AGGREGATE_TABLE: &[Column] = &[
     column("sessions_held", "lists"),
     column("planned_min", "planned"),
     column("capped_min", "capped"),
-    column("capped_utilisation", "capped %"),
+    bounded("capped_utilisation", "capped %", UPPER),
     column("mean_of_lists", "mean of lists"),
     column("uncapped_utilisation", "uncapped"),
     column("cases_completed", "cases"),

@@ -111,6 +111,16 @@ impl SessionResult {
             CappedVariant::Duration => self.figures.capped_duration_utilisation(),
         }
     }
+
+    /// The headline if all unknown time were touch. Under `sum` and `duration` absent while the list is incomplete, since
+    /// they have no such bound.
+    pub fn capped_utilisation_upper(&self) -> Option<Ratio> {
+        match self.variant {
+            CappedVariant::Window => self.figures.share_of_planned(self.figures.capped + self.figures.unknown),
+            CappedVariant::Sum | CappedVariant::Duration if !self.complete => None,
+            CappedVariant::Sum | CappedVariant::Duration => self.capped_utilisation(),
+        }
+    }
 }
 
 /// The numbers of a session. Sums that a ratio needs are carried, ratios are methods.
