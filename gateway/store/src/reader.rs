@@ -5,8 +5,8 @@ use std::path::Path;
 use chrono_tz::Tz;
 use room_events::topic::AgentAddress;
 use room_events::wire;
-use room_events::{AgentId, EventId, RoomId, RoomKind, Seq, SiteId, StreamId, Token, TrustId, UtcMillis};
-use rusqlite::{Connection, OpenFlags, Row, params};
+use room_events::{AgentId, EventId, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, Token, TrustId, UtcMillis};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use utilisation::timeline::Record;
 
 use crate::{StoreError, file_in, schema};
@@ -65,6 +65,16 @@ impl Reader {
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         schema::check_version(&connection)?;
         Ok(Self { connection })
+    }
+
+    /// Sources in the order in which the collector's configuration trusts them, the best first; none where it named none.
+    pub fn precedence(&self) -> Result<Vec<SourceId>, StoreError> {
+        let names: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM meta WHERE key = 'precedence'", [], |row| row.get(0))
+            .optional()?;
+        let names = names.unwrap_or_default();
+        names.split_whitespace().map(|name| name.parse().map_err(|error| damaged("meta", &error))).collect()
     }
 
     /// Every room seen or configured, in order of trust, site and room.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! touchtime.db        SQLite, WAL, synchronous=FULL: anyone can open it and look
-//!   meta              schema version
+//!   meta              schema version; the precedence of sources, as the collector was told
 //!   agents            trust, site, agent, as the topic said
 //!   streams           one run of one agent process, with its mark
 //!   rooms             every room seen or configured: kind, zone

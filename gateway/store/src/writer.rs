@@ -8,7 +8,7 @@ use delivery::ack::{Ack, Failed, RunId};
 use delivery::batch::{self, Batch};
 use delivery::receiver::{Mark, Receiver, SeqRange};
 use room_events::topic::AgentAddress;
-use room_events::{Event, Observation, RoomId, RoomKind, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
+use room_events::{Event, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::reader::{case_blob, damaged};
@@ -124,6 +124,17 @@ impl Writer {
             params![trust.as_str(), site.as_str(), zone.name()],
         )?;
         self.zones.insert((trust.clone(), site.clone()), zone);
+        Ok(())
+    }
+
+    /// Writes down in which order a configuration trusts sources, the best first, so that reports restate its figures.
+    pub fn describe_precedence(&mut self, sources: &[SourceId]) -> Result<(), StoreError> {
+        // An id has no space in it.
+        let names: Vec<&str> = sources.iter().map(SourceId::as_str).collect();
+        self.connection.execute(
+            "INSERT INTO meta VALUES ('precedence', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [names.join(" ")],
+        )?;
         Ok(())
     }
 

@@ -206,3 +206,22 @@ fn a_missing_store_and_a_newer_one_are_refused_with_the_remedy() {
     raw.execute("UPDATE meta SET value = 99", []).unwrap();
     assert!(matches!(Writer::open(dir.path(), RunId(1)), Err(StoreError::Schema { found: 99, .. })));
 }
+
+#[test]
+fn a_reader_finds_the_precedence_that_the_collector_was_told_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path(), RunId(1)).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let mut check = |names: &[&str]| {
+        let sources: Vec<_> = names.iter().map(|name| SourceId::new(name).unwrap()).collect();
+        writer.describe_precedence(&sources).unwrap();
+        assert_eq!(reader.precedence().unwrap(), sources);
+    };
+    check(&["scanner", "theatre-system"]);
+    check(&["theatre-system"]);
+    check(&[]);
+    drop(writer);
+    let older = tempfile::tempdir().unwrap();
+    drop(Writer::open(older.path(), RunId(2)).unwrap());
+    assert_eq!(Reader::open(older.path()).unwrap().precedence().unwrap(), []);
+}

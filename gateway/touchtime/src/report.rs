@@ -70,7 +70,10 @@ fn sessions(
     rules: &RuleSet,
 ) -> anyhow::Result<(Vec<SessionResult>, measured::Remainder)> {
     match (&input.store, &input.cases, &arguments.mapping) {
-        (Some(dir), _, _) => measured::measure_store(&Reader::open(dir)?, &Precedence::default(), rules, wall_now()),
+        (Some(dir), _, _) => {
+            let reader = Reader::open(dir)?;
+            measured::measure_store(&reader, &Precedence::new(reader.precedence()?), rules, wall_now())
+        }
         (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, &arguments.plan), rules),
         (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
     }
@@ -185,14 +188,15 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
 /// `touchtime explain`
 pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
     let rules = rule_set(&arguments.rules)?;
-    let precedence = Precedence::default();
     // What is typical rests on all lists of a specialty, so all are measured for the one that is asked for.
     let (found, sessions) = match (&arguments.input.store, &arguments.input.cases, &arguments.mapping) {
         (Some(dir), _, _) => {
+            let reader = Reader::open(dir)?;
+            let precedence = Precedence::new(reader.precedence()?);
             let (changes, _) = tokio::sync::broadcast::channel(1);
             let source =
                 StoreSource::open(dir, Clock::Wall, rules.clone(), precedence.clone(), Names::default(), changes)?;
-            let (sessions, _) = measured::measure_store(&Reader::open(dir)?, &precedence, &rules, wall_now())?;
+            let (sessions, _) = measured::measure_store(&reader, &precedence, &rules, wall_now())?;
             (source.find(&arguments.session)?, sessions)
         }
         (None, Some(cases), Some(mapping)) => {
@@ -202,7 +206,7 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
                 let room = timeline.room();
                 let place =
                     Place { trust: room.trust.to_string(), site: room.site.to_string(), room: room.room.to_string() };
-                crate::source::audit(timeline, &precedence, &rules, wall_now(), &arguments.session, place)
+                crate::source::audit(timeline, &Precedence::default(), &rules, wall_now(), &arguments.session, place)
             });
             (found, extract::measure(files, &rules)?.0)
         }

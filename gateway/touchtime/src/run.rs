@@ -37,6 +37,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         writer.describe_site(&config.trust, &site.id, site.zone)?;
     }
     writer.describe_rooms(&room_settings(&config))?;
+    writer.describe_precedence(&config.rules.precedence)?;
     let rules = RuleSet::named(&config.rules.name).context("the rule set was checked with the configuration")?;
     let (facts, mut news) = broadcast::channel::<Changed>(1024);
     let (changes, _) = broadcast::channel::<Change>(1024);

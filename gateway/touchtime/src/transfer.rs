@@ -70,7 +70,8 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
         ExportWhat::Events => export_events(&reader, arguments.format, &mut *out)?,
         ExportWhat::Sessions => {
             let rules = rule_set(&arguments.rules)?;
-            let (sessions, remainder) = measure_store(&reader, &Precedence::default(), &rules, wall_now())?;
+            let precedence = Precedence::new(reader.precedence()?);
+            let (sessions, remainder) = measure_store(&reader, &precedence, &rules, wall_now())?;
             remainder.say();
             match arguments.format {
                 ExportFormat::Csv => {
