@@ -4,6 +4,7 @@
 //! first, then the agent's acknowledgement and the broker's. A broker that forgets, a collector that is killed or a
 //! network that breaks therefore costs a repetition, never an event.
 
+mod agents;
 pub mod intake;
 mod link;
 
@@ -13,6 +14,8 @@ use std::time::Duration;
 use room_events::{AgentId, RoomId, SiteId, TrustId, UtcMillis};
 use store::Writer;
 use tokio::sync::{broadcast, mpsc, watch};
+
+pub use agents::AgentStatuses;
 
 /// Messages taken from the broker and not yet committed; the broker holds back the rest. Above the broker's default of
 /// 20, below which a group commit would never fill.
@@ -52,6 +55,7 @@ pub async fn run(
     writer: Writer,
     now: impl Fn() -> UtcMillis + Send + 'static,
     changes: broadcast::Sender<Changed>,
+    statuses: AgentStatuses,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     // What an earlier connection delivered may still wait here while the next one delivers; so more than one share of
@@ -62,7 +66,7 @@ pub async fn run(
     let intake = std::thread::Builder::new()
         .name("intake".to_owned())
         .spawn(move || intake::run(writer, taken, &answers, &changes, now))?;
-    link::run(settings, arrivals, to_send, stop).await;
+    link::run(settings, statuses, arrivals, to_send, stop).await;
     // The link has dropped its end of `arrivals`, so the thread ends after its last commit.
     tokio::task::spawn_blocking(move || intake.join())
         .await?

@@ -16,7 +16,7 @@ use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use tokio::sync::{mpsc, watch};
 
 use crate::intake::{Answers, Arrival};
-use crate::{RECEIVE_MAXIMUM, Settings};
+use crate::{AgentStatuses, RECEIVE_MAXIMUM, Settings};
 
 /// A broker keeps the session so long; longer absences cost only resends by the agents.
 const SESSION_EXPIRY_SECONDS: u32 = 24 * 3600;
@@ -26,6 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Connects, and connects again, until `stop`.
 pub(crate) async fn run(
     settings: Settings,
+    statuses: AgentStatuses,
     arrivals: mpsc::Sender<Arrival>,
     mut answers: mpsc::Receiver<Answers>,
     mut stop: watch::Receiver<bool>,
@@ -35,8 +36,14 @@ pub(crate) async fn run(
     loop {
         connection += 1;
         let (client, event_loop) = AsyncClient::new(options(&settings), 2 * usize::from(RECEIVE_MAXIMUM));
-        let mut polling =
-            tokio::spawn(poll(event_loop, client.clone(), settings.clone(), connection, arrivals.clone()));
+        let mut polling = tokio::spawn(poll(
+            event_loop,
+            client.clone(),
+            settings.clone(),
+            statuses.clone(),
+            connection,
+            arrivals.clone(),
+        ));
         let ended = loop {
             tokio::select! {
                 ended = &mut polling => break Some(ended),
@@ -111,6 +118,7 @@ async fn poll(
     mut event_loop: EventLoop,
     client: AsyncClient,
     settings: Settings,
+    statuses: AgentStatuses,
     connection: u64,
     arrivals: mpsc::Sender<Arrival>,
 ) -> Ended {
@@ -125,25 +133,46 @@ async fn poll(
             Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => {
                 was_up = true;
                 tracing::info!(broker = %format_args!("{}:{}", settings.host, settings.port), "connected");
-                let filter = format!("touchtime/v1/{}/+/agents/+/events", settings.trust);
+                let filter = |topic: &str| {
+                    Filter::new(format!("touchtime/v1/{}/+/agents/+/{topic}", settings.trust), QoS::AtLeastOnce)
+                };
                 // Again on every connection: the broker may have lost the session.
-                if client.try_subscribe_many([Filter::new(filter, QoS::AtLeastOnce)]).is_err() {
+                if client.try_subscribe_many([filter("events"), filter("status")]).is_err() {
                     return Ended { was_up, why: "the subscription could not be queued".to_owned() };
                 }
             }
-            Packet::SubAck(suback) if suback.return_codes.iter().any(is_refusal) => {
+            Packet::SubAck(suback) => {
                 let codes = suback.return_codes;
-                return Ended {
-                    was_up,
-                    why: format!("the broker refused the subscription ({codes:?}); check its access rules"),
-                };
+                if codes.first().is_some_and(is_refusal) {
+                    return Ended {
+                        was_up,
+                        why: format!("the broker refused the subscription ({codes:?}); check its access rules"),
+                    };
+                }
+                // Events matter more: without the agents' statuses everything but a notice on the board goes on.
+                if codes.iter().skip(1).any(is_refusal) {
+                    tracing::error!(
+                        ?codes,
+                        "the broker refuses the agents' statuses; let this collector read +/agents/+/status"
+                    );
+                }
             }
             Packet::Publish(publish) => {
                 let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);
-                let Some(Topic::Events(from)) = topic else {
-                    tracing::error!(topic = ?publish.topic, "a message on a topic that is no agent's; ignored");
-                    let _ = client.try_ack(&publish);
-                    continue;
+                let from = match topic {
+                    Some(Topic::Events(from)) => from,
+                    Some(Topic::Status(from)) => {
+                        if let Err(error) = statuses.handle_message(from, &publish.payload) {
+                            tracing::error!(topic = ?publish.topic, %error, "ignored");
+                        }
+                        let _ = client.try_ack(&publish);
+                        continue;
+                    }
+                    Some(Topic::Ack { .. } | Topic::Summary { .. }) | None => {
+                        tracing::error!(topic = ?publish.topic, "a message on a topic that is no agent's; ignored");
+                        let _ = client.try_ack(&publish);
+                        continue;
+                    }
                 };
                 // Never waits: the channel holds as many as the broker may have outstanding.
                 if arrivals.send(Arrival { from, publish, connection }).await.is_err() {
@@ -160,7 +189,6 @@ async fn poll(
                 return Ended { was_up, why: format!("the broker disconnected: {:?}", disconnect.reason_code) };
             }
             Packet::ConnAck(_)
-            | Packet::SubAck(_)
             | Packet::PubAck(_)
             | Packet::PingReq(_)
             | Packet::PingResp(_)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use board::source::Change;
-use collector::Changed;
+use collector::{AgentStatuses, Changed};
 use delivery::ack::RunId;
 use room_events::RoomKind;
 use store::{RoomSettings, Writer};
@@ -41,6 +41,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let rules = RuleSet::named(&config.rules.name).context("the rule set was checked with the configuration")?;
     let (facts, mut news) = broadcast::channel::<Changed>(1024);
     let (changes, _) = broadcast::channel::<Change>(1024);
+    let statuses = AgentStatuses::default();
     let source = StoreSource::open(
         &config.store.dir,
         clock.clone(),
@@ -48,7 +49,8 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         Precedence::new(config.rules.precedence.clone()),
         names(&config),
         changes.clone(),
-    )?;
+    )?
+    .with_agents(statuses.clone());
 
     let listener = tokio::net::TcpListener::bind(config.board.listen)
         .await
@@ -91,7 +93,8 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         password_file: config.broker.password_file.clone(),
         longest_pause: Duration::from_secs(10),
     };
-    let mut collecting = tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, stopped));
+    let mut collecting =
+        tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, statuses, stopped));
     tokio::select! {
         ended = &mut collecting => return ended?,
         () = crate::signals::asked_to_stop() => tracing::info!("stopping"),

@@ -8,7 +8,10 @@ use board::source::{
     short_name,
 };
 use chrono::NaiveDate;
-use room_events::{SiteId, UtcMillis};
+use collector::AgentStatuses;
+use delivery::Status;
+use room_events::topic::AgentAddress;
+use room_events::{ClockQuality, SiteId, UtcMillis};
 use store::{Reader, RoomRow};
 use tokio::sync::broadcast;
 use utilisation::quantity::Minutes;
@@ -59,6 +62,7 @@ pub struct StoreSource {
     precedence: Precedence,
     names: Names,
     changes: broadcast::Sender<Change>,
+    agents: AgentStatuses,
 }
 
 impl StoreSource {
@@ -71,7 +75,21 @@ impl StoreSource {
         names: Names,
         changes: broadcast::Sender<Change>,
     ) -> anyhow::Result<Self> {
-        Ok(Self { reader: Mutex::new(Reader::open(dir)?), clock, rules, precedence, names, changes })
+        Ok(Self {
+            reader: Mutex::new(Reader::open(dir)?),
+            clock,
+            rules,
+            precedence,
+            names,
+            changes,
+            agents: AgentStatuses::default(),
+        })
+    }
+
+    /// Shows what the agents say of themselves, too.
+    #[must_use]
+    pub fn with_agents(self, agents: AgentStatuses) -> Self {
+        Self { agents, ..self }
     }
 
     // A reader that panicked left nothing half done: it only reads.
@@ -126,7 +144,16 @@ impl StoreSource {
             date,
             as_at: now,
             rooms,
-            conditions: conditions(&reader)?,
+            conditions: conditions(&reader)?
+                .into_iter()
+                .chain(
+                    self.agents
+                        .all()
+                        .iter()
+                        .filter(|(agent, _)| agent.trust == first.trust && agent.site == first.site)
+                        .flat_map(|(agent, status)| agent_conditions(agent, status)),
+                )
+                .collect(),
         }))
     }
 
@@ -269,6 +296,59 @@ fn conditions(reader: &Reader) -> anyhow::Result<Vec<Condition>> {
     Ok(messages.into_iter().chain(conflicts).chain(gone).collect())
 }
 
+/// What an agent's own word says that its events cannot: losses, refusals, a clock that nobody sets, events that wait.
+fn agent_conditions(agent: &AgentAddress, status: &Status) -> Vec<Condition> {
+    let condition = |severity, standing: String, text: &str, advice: &str| Condition {
+        severity,
+        room: None,
+        subject: format!("Agent {}", agent.agent),
+        standing,
+        text: text.to_owned(),
+        advice: Some(advice.to_owned()),
+    };
+    let mut conditions = Vec::new();
+    if status.lost > 0 {
+        conditions.push(condition(
+            Severity::Bad,
+            format!("{} lost", status.lost),
+            "Its outbox was full or its disk refused; these were counted and not kept.",
+            "Check that agent's disk and outbox.",
+        ));
+    }
+    if status.refused > 0 {
+        conditions.push(condition(
+            Severity::Bad,
+            format!("{} refused", status.refused),
+            "The broker refuses its messages. They are kept and sent again.",
+            "Check the broker's access file.",
+        ));
+    }
+    match status.clock {
+        ClockQuality::Unset => conditions.push(condition(
+            Severity::Bad,
+            "clock not set".to_owned(),
+            "No time server has set its clock since it started; its times may be wrong.",
+            "Check that machine's time server.",
+        )),
+        ClockQuality::Holdover => conditions.push(condition(
+            Severity::Warning,
+            "clock runs free".to_owned(),
+            "Its clock has lost its time server and drifts.",
+            "Check that machine's time server.",
+        )),
+        ClockQuality::Synchronised | ClockQuality::External => {}
+    }
+    if !status.online && status.depth > 0 {
+        conditions.push(condition(
+            Severity::Warning,
+            format!("{} waiting", status.depth),
+            "It is offline and holds events that have not arrived. Figures may change when they do.",
+            "Check that agent and its network.",
+        ));
+    }
+    conditions
+}
+
 impl Source for StoreSource {
     fn now(&self) -> UtcMillis {
         self.clock.now()
@@ -313,4 +393,42 @@ impl Source for StoreSource {
 fn unavailable(error: &anyhow::Error) -> SourceError {
     tracing::error!(error = format!("{error:#}"), "the board could not read the store");
     SourceError::Unavailable(format!("{error:#}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_says_of_itself_is_shown_where_somebody_must_act() {
+        let agent = AgentAddress {
+            trust: room_events::TrustId::new("north").unwrap(),
+            site: SiteId::new("main").unwrap(),
+            agent: room_events::AgentId::new("th-1").unwrap(),
+        };
+        let well = Status {
+            v: 1,
+            online: true,
+            at: UtcMillis::saturating(0),
+            version: room_events::Label::new("0.1.0").unwrap(),
+            stream: None,
+            depth: 7,
+            oldest: None,
+            lost: 0,
+            refused: 0,
+            clock: ClockQuality::Synchronised,
+        };
+        let told = |status: Status| {
+            let conditions = agent_conditions(&agent, &status);
+            conditions.into_iter().map(|c| format!("{}: {}", c.subject, c.standing)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(well.clone()), [""; 0]);
+        assert_eq!(told(Status { lost: 3, ..well.clone() }), ["Agent th-1: 3 lost"]);
+        assert_eq!(told(Status { refused: 2, ..well.clone() }), ["Agent th-1: 2 refused"]);
+        assert_eq!(told(Status { clock: ClockQuality::Unset, ..well.clone() }), ["Agent th-1: clock not set"]);
+        assert_eq!(told(Status { clock: ClockQuality::Holdover, ..well.clone() }), ["Agent th-1: clock runs free"]);
+        assert_eq!(told(Status { online: false, ..well.clone() }), ["Agent th-1: 7 waiting"]);
+        assert_eq!(told(Status { online: false, depth: 0, ..well }), [""; 0]);
+    }
 }
