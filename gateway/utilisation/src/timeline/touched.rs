@@ -86,20 +86,16 @@ impl RoomTimeline {
     pub fn reach(&self, subject: &Subject, rules: &RuleSet) -> Option<Span> {
         // A case may belong so far from a plan, and a session stays open for so long after it.
         let margin = rules.belongs_within + rules.closes_after;
-        let span = match subject {
+        let own = match subject {
             Subject::Case(case) => self.case_span(self.cases.get(case)?),
-            Subject::Session(key) => {
-                let own = plan_span(self.plans.get(key)?);
-                // Cases that the plan may gain or lose change the sessions between which they move.
-                let near = own.map(|span| span.widened(rules.belongs_within));
-                let moved = self.cases.values().filter_map(|words| {
-                    let span = self.case_span(words)?;
-                    near.is_some_and(|near| near.meets(span.from, span.to)).then_some(span)
-                });
-                moved.fold(own, |span, case| join(span, Some(case)))
-            }
-        };
-        span.map(|span| span.widened(margin))
+            Subject::Session(key) => plan_span(self.plans.get(key)?),
+        }?;
+        // A session that gains or loses its only case decides which list is the next for the one before it, and a plan
+        // that moves may gain or lose cases: so every case near it lends its own span.
+        let near = own.widened(margin);
+        let spans = self.cases.values().filter_map(|words| self.case_span(words));
+        let span = spans.filter(|span| near.meets(span.from, span.to)).fold(own, Span::joined);
+        Some(span.widened(margin))
     }
 
     /// Over all instants at which the case ever stood in this room, and the plans of the sessions that it ever named.
