@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 use case_extract::{Extract, Joined, LocalTokens, Mapping, Reader};
@@ -21,7 +21,7 @@ use room_events::{
 };
 use utilisation::facts::{Cancelled, Case, Plan, Room, RoomFacts, SessionPlan};
 use utilisation::result::{RoomResult, SessionResult};
-use utilisation::rows::{SESSION_COLUMNS, write_csv_header, write_csv_row};
+use utilisation::rows::{RowsAside, SESSION_COLUMNS, write_csv_header, write_csv_row};
 use utilisation::rules::RuleSet;
 use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Record, RoomTimeline};
@@ -275,44 +275,49 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
     let loaded = load(files)?;
     let now = wall_now();
     let rooms: Vec<case_extract::Room<'_>> = loaded.extract.rooms().collect();
-    // What is typical depends on all rooms, so each room is measured twice: for its history, then for its rows.
     let (mut history, mut remainder, mut cases) = (TypicalHistory::default(), Remainder::default(), 0);
+    // What is typical depends on all rooms, so no row is written before the last room is measured.
+    let mut measured: Vec<RowsAside> = Vec::new();
     on_two_threads(
-        &rooms,
-        |rooms, facts| {
+        rooms.chunks(ROOMS_AT_ONCE),
+        |rooms| {
             let (mut history, mut remainder, mut cases) = (TypicalHistory::default(), Remainder::default(), 0);
+            let mut facts = RoomFacts::default();
+            let mut rows = RowsAside::default();
             for room in rooms {
-                let result = loaded.measure(room, facts, rules, now)?;
+                let result = loaded.measure(room, &mut facts, rules, now)?;
                 remainder.add(&result);
                 cases += facts.cases.len() as u64;
                 history.record(&result.sessions);
+                let included = result.sessions.into_iter().filter(|session| dates.include(session.local_date));
+                included.for_each(|session| rows.put(session));
             }
-            Ok((history, remainder, cases))
+            Ok((history, remainder, cases, rows))
         },
-        |(part, left, seen)| {
+        |(part, left, seen, rows)| {
             history.merge(part);
             remainder.merge(left);
             cases += seen;
+            measured.push(rows);
             Ok(())
         },
     )?;
+    drop(rooms);
     remainder.say();
     loaded.tell_several_rows(cases);
+    drop(loaded);
     let typical = history.table(rules);
     let mut header = Vec::new();
     write_csv_header(&SESSION_COLUMNS, &mut header);
     out.write_all(&header)?;
     on_two_threads(
-        &rooms,
-        |rooms, facts| {
+        measured,
+        |rows| {
             let mut buffer = Vec::new();
-            for room in rooms {
-                let mut sessions = loaded.measure(room, facts, rules, now)?.sessions;
-                typical.fill_extra_cases(&mut sessions);
-                for session in sessions.iter().filter(|session| dates.include(session.local_date)) {
-                    write_csv_row(session, &mut buffer);
-                }
-            }
+            rows.each(|session| {
+                typical.fill_extra_cases(core::slice::from_mut(session));
+                write_csv_row(session, &mut buffer);
+            });
             Ok(buffer)
         },
         |rows: Vec<u8>| Ok(out.write_all(&rows)?),
@@ -322,23 +327,24 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
 /// Rooms that are worked through at once.
 const ROOMS_AT_ONCE: usize = 64;
 
-/// Works through the rooms a few at a time on two threads, and hands the results on in the order of the rooms.
-fn on_two_threads<'e, T: Send>(
-    rooms: &[case_extract::Room<'e>],
-    work: impl Fn(&[case_extract::Room<'e>], &mut RoomFacts) -> anyhow::Result<T> + Sync,
+/// Works through portions on two threads, and hands the results on in the order of the portions.
+fn on_two_threads<P: Send, T: Send>(
+    portions: impl IntoIterator<Item = P, IntoIter: ExactSizeIterator + Send>,
+    work: impl Fn(P) -> anyhow::Result<T> + Sync,
     mut hand_on: impl FnMut(T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let next = AtomicUsize::new(0);
+    let portions = portions.into_iter();
+    let count = portions.len();
+    let portions = Mutex::new(portions.enumerate());
     std::thread::scope(|threads| {
         let (done, results) = std::sync::mpsc::sync_channel(8);
         for _ in 0..2 {
-            let (done, next, work) = (done.clone(), &next, &work);
+            let (done, portions, work) = (done.clone(), &portions, &work);
             threads.spawn(move || {
-                let mut facts = RoomFacts::default();
                 loop {
-                    let turn = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(some) = rooms.chunks(ROOMS_AT_ONCE).nth(turn) else { return };
-                    if done.send((turn, work(some, &mut facts))).is_err() {
+                    let next = portions.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((turn, portion)) = next else { return };
+                    if done.send((turn, work(portion))).is_err() {
                         return;
                     }
                 }
@@ -354,7 +360,7 @@ fn on_two_threads<'e, T: Send>(
                 awaited += 1;
             }
         }
-        if awaited < rooms.len().div_ceil(ROOMS_AT_ONCE) {
+        if awaited < count {
             bail!("measuring failed; this is a fault of Touchtime");
         }
         Ok(())

@@ -396,6 +396,22 @@ pub enum QualityFlag {
 }
 
 impl QualityFlag {
+    /// All, in the order in which a session lists them.
+    pub const ALL: &[Self] = &[
+        Self::LatePlan,
+        Self::PlanRevisedOnDay,
+        Self::OpenCase,
+        Self::EndOnlyCase,
+        Self::RejectedStamps,
+        Self::Overlap,
+        Self::LateStart,
+        Self::EarlyFinish,
+        Self::Overrun,
+        Self::FallbackStamps,
+        Self::EmptyPlan,
+        Self::ClassUnknown,
+    ];
+
     /// The name used in exports.
     pub const fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! by itself. Minutes are decimal numbers and ratios run from 0 to 1, both unrounded; instants are RFC 3339 in UTC; what
 //! is absent is empty in CSV and null in JSON. Rounding is left to those who print for people.
 
+mod aside;
 mod decimal;
 mod session;
 
@@ -14,6 +15,7 @@ use serde::{Serialize, Serializer};
 
 use crate::quantity::{Minutes, Ratio};
 
+pub use aside::RowsAside;
 pub use session::{SESSION_COLUMNS, session_row, write_csv_row};
 
 /// One value of a row.
