@@ -108,6 +108,8 @@ problems! {
     UnknownCode = Cell, "code not in the value map";
     /// A planned session with a start or an end, not both.
     SessionIncomplete = Cell, "planned session incomplete";
+    /// A planned session that ends at or before its start; it is kept, and counts in no rate.
+    SessionWithoutLength = Cell, "planned session without length";
     /// A session key that cannot become an id.
     SessionKeyNotId = Cell, "session key not an id";
     /// More distinct specialties, procedures, teams and reasons than are kept; or a key that names too many sessions.

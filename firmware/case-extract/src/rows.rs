@@ -389,6 +389,11 @@ impl Work<'_> {
             to.day += 1;
             end = self.resolve(head, record, map.end.time, to, Pick::Second)?;
         }
+        if end <= start {
+            let detail = || "is at or before the planned session's start".to_owned();
+            let remedy = "correct the planned start or end; the session counts in no rate until then";
+            self.cell_fault(head, record, map.end.time, Problem::SessionWithoutLength, Shown::Figures, detail, remedy);
+        }
         let day = if from.offset.is_some() { self.local.day_of(start) } else { from.day };
         let key = match self.session_key(head, record, &map.key) {
             Some(Ok(key)) => key,

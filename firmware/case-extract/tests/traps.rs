@@ -557,6 +557,27 @@ cases.csv:8: column \"To\": a planned session has only a start or only an end (g
 }
 
 #[test]
+fn a_planned_session_without_length_is_told_and_kept() {
+    let mapping = with(
+        "[milestones]\ninto_theatre = \"In\"\n",
+        "[sessions]\nfrom = \"columns\"\nstart = \"From\"\nend = \"To\"\n",
+    );
+    check(
+        "the plan ends before it starts",
+        &mapping,
+        b"Id,Theatre,From,To,In\n\
+          A1,1,2022-01-03 12:30,2022-01-03 08:30,2022-01-03 08:41\n",
+        "
+main/th-1
+  A1: session 2022-01-03-1230, into_theatre 2022-01-03T08:41Z
+  plan 2022-01-03-1230: 2022-01-03T12:30Z to 2022-01-03T08:30Z elective, line 2
+cases.csv:2: column \"To\": \"2022-01-03 08:30\" is at or before the planned session's start (correct the planned start or end; the session counts in no rate until then)
+1 row read: 1 case in 1 room, 1 planned session
+1 cell not understood: planned session without length 1",
+    );
+}
+
+#[test]
 fn planned_sessions_are_made_of_bookings() {
     let tables = r#"
 [booking]
