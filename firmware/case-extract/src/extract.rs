@@ -4,6 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use room_events::id::MAX_ID_LEN;
 use room_events::{
     CancellationClass, Label, ListKind, Milestone, PatientClass, RoomId, RoomKind, SessionKey, SiteId, Token, UtcMillis,
 };
@@ -154,6 +155,7 @@ impl Extract {
                 .map(|&milestone| (milestone, self.counts.absent_stamps[milestone as usize]))
                 .filter(|&(_, count)| count > 0)
                 .collect(),
+            cut_labels: self.counts.cut_labels,
             errors_kept: self.faults.kept.len() as u64,
         }
     }
@@ -457,6 +459,9 @@ pub struct Summary {
     pub problems: Vec<(Problem, u64)>,
     /// In how many rows each mapped milestone has no time.
     pub absent_stamps: Vec<(Milestone, u64)>,
+    /// Cells of a specialty, procedure, team or reason of which only the first 32 bytes are kept: texts that differ
+    /// behind them become one.
+    pub cut_labels: u64,
     /// How many errors are kept with their text.
     pub errors_kept: u64,
 }
@@ -491,6 +496,9 @@ impl fmt::Display for Summary {
         let faults = self.rejected_rows + self.lost_cells;
         if faults > self.errors_kept {
             write!(f, "\n{} listed, {} more counted", counted(self.errors_kept, "error"), faults - self.errors_kept)?;
+        }
+        if self.cut_labels > 0 {
+            write!(f, "\n{} cut to {MAX_ID_LEN} bytes", counted(self.cut_labels, "name"))?;
         }
         if !self.absent_stamps.is_empty() {
             let stamps: Vec<String> = self.absent_stamps.iter().map(|(m, count)| format!("{m} {count}")).collect();

@@ -28,6 +28,8 @@ pub(crate) struct Head {
     pub(crate) names: Vec<String>,
     pub(crate) columns: FileMap<usize>,
     pub(crate) time_columns: Vec<usize>,
+    /// Date columns whose date is the row's, not that of one time.
+    pub(crate) shared_dates: Vec<usize>,
 }
 
 /// A fault in the header: line, and the text with its remedy.
@@ -108,8 +110,8 @@ impl Head {
         if !faults.is_empty() {
             return Err((Some(line), faults.join("; ")));
         }
-        let time_columns = columns.time_columns();
-        Ok(Self { encoding, mark, delimiter, line_end, records_before, names, columns, time_columns })
+        let (time_columns, shared_dates) = (columns.time_columns(), columns.shared_dates());
+        Ok(Self { encoding, mark, delimiter, line_end, records_before, names, columns, time_columns, shared_dates })
     }
 }
 

@@ -233,6 +233,17 @@ impl<T: Clone> Code<T> {
 }
 
 impl FileMap<usize> {
+    /// The date columns that several times of a row share. Such a date is the row's, as that of the key `date` is: it
+    /// cannot be right for each of them when the case runs past midnight.
+    pub(crate) fn shared_dates(&self) -> Vec<usize> {
+        let times = self.milestones.iter().map(|(_, column)| column).chain(&self.booking.start);
+        let mut dates: Vec<usize> = times.filter_map(|column| column.date).collect();
+        dates.sort_unstable();
+        let mut shared: Vec<usize> = dates.chunk_by(|a, b| a == b).filter(|c| c.len() > 1).map(|c| c[0]).collect();
+        shared.extend(self.date);
+        shared
+    }
+
     /// The columns of times and dates, for finding out whether day or month comes first.
     pub(crate) fn time_columns(&self) -> Vec<usize> {
         let mut times: Vec<&TimeColumn<usize>> = self.milestones.iter().map(|(_, column)| column).collect();

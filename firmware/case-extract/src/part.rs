@@ -37,6 +37,8 @@ pub(crate) struct Counts {
     pub(crate) blank_rows: u64,
     /// Rows without a case id that plan an empty list.
     pub(crate) empty_lists: u64,
+    /// Cells of labels that are longer than a label can be.
+    pub(crate) cut_labels: u64,
     pub(crate) absent_stamps: [u64; MILESTONES],
 }
 
@@ -45,6 +47,7 @@ impl Counts {
         self.rows += other.rows;
         self.blank_rows += other.blank_rows;
         self.empty_lists += other.empty_lists;
+        self.cut_labels += other.cut_labels;
         for (count, more) in self.absent_stamps.iter_mut().zip(other.absent_stamps) {
             *count += more;
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::Datelike as _;
 use chrono_tz::Tz;
-use room_events::id::IdError;
+use room_events::id::{IdError, MAX_ID_LEN};
 use room_events::{
     CancellationClass, Label, ListKind, Milestone, PatientClass, RoomId, RoomKind, SessionKey, SiteId, UtcMillis,
 };
@@ -592,6 +592,9 @@ impl Work<'_> {
             labels.push(label);
             u32::try_from(labels.len() - 1).ok()
         });
+        if found.is_some() && cell.len() > MAX_ID_LEN && text_of(&cell).trim().len() > MAX_ID_LEN {
+            self.part.counts.cut_labels += 1;
+        }
         if found.is_none() && full {
             let detail = || format!("there are more than {MAX_LABELS} different texts");
             self.cell_fault(
@@ -684,7 +687,7 @@ impl Work<'_> {
             return None;
         };
         let (day, of_row) = match column.date {
-            Some(own) => (self.date(head, record, own), false),
+            Some(own) => (self.date(head, record, own), head.shared_dates.contains(&own)),
             None if reading.day.is_some() => (reading.day, false),
             None => (date, true),
         };

@@ -22,7 +22,10 @@ fn the_bundled_data_is_read_without_an_error() {
     let extract = reader.finish().unwrap();
 
     assert_eq!(extract.errors(), []);
-    assert_eq!(extract.summary().to_string(), "1357 rows read: 1357 cases in 8 rooms, 312 planned sessions");
+    assert_eq!(
+        extract.summary().to_string(),
+        "1357 rows read: 1357 cases in 8 rooms, 312 planned sessions\n268 names cut to 32 bytes"
+    );
     let rooms: Vec<&str> = extract.rooms().map(|room| room.room().as_str()).collect();
     assert_eq!(rooms, ["suite-1", "suite-2", "suite-3", "suite-4", "suite-5", "suite-6", "suite-7", "suite-8"]);
 

@@ -443,6 +443,45 @@ no time recorded: sent_for 2, into_theatre 1, out_of_theatre 1, into_recovery 1"
 }
 
 #[test]
+fn a_date_column_that_several_times_share_is_the_rows_and_one_of_a_single_time_is_taken_as_it_is() {
+    let tables = r#"
+[milestones]
+into_theatre = { date = "Date", time = "In" }
+out_of_theatre = { date = "Date", time = "Out" }
+into_recovery = { date = "Rec date", time = "Rec time" }
+[booking]
+start = { date = "Date", time = "Planned" }
+"#;
+    check(
+        "past midnight: the shared date is that of the list, the single one is wrong by a day and stays",
+        &with("", tables),
+        b"Id,Theatre,Date,Planned,In,Out,Rec date,Rec time\n\
+          A1,1,14/07/2022,22:30,23:10,00:45,15/07/2022,00:50\n\
+          A2,1,14/07/2022,23:30,00:05,01:15,14/07/2022,01:20\n",
+        "
+main/th-1
+  A1: booked 2022-07-14T21:30Z, into_theatre 2022-07-14T22:10Z, out_of_theatre 2022-07-14T23:45Z, into_recovery 2022-07-14T23:50Z
+  A2: booked 2022-07-14T22:30Z, into_theatre 2022-07-14T23:05Z, out_of_theatre 2022-07-15T00:15Z, into_recovery 2022-07-14T00:20Z
+2 rows read: 2 cases in 1 room, 0 planned sessions",
+    );
+}
+
+#[test]
+fn names_that_are_cut_are_counted() {
+    let tables = "[booking]\nstart = \"Start\"\nspecialty = \"Specialty\"\nprocedure = \"Procedure\"\n";
+    let (fits, longer) = ("x".repeat(32), "x".repeat(33));
+    let rows = format!(
+        "Id,Theatre,Start,Specialty,Procedure\n\
+         A1,1,2022-01-03 08:30,ENT,{fits}\n\
+         A2,1,2022-01-03 09:30,{longer},{longer}\n\
+         A3,1,2022-01-03 10:30,\u{a0}{fits},{longer}\n"
+    );
+    let found = outcome(&with("", tables), rows.as_bytes(), None, usize::MAX);
+    let summary = "3 rows read: 3 cases in 1 room, 0 planned sessions\n3 names cut to 32 bytes";
+    assert!(found.ends_with(summary), "{found}");
+}
+
+#[test]
 fn planned_sessions_come_from_a_plan_file() {
     let mapping = with(
         "time-formats = [\"%d/%m/%Y %H:%M\"]\nroom-kind = \"theatre\"",
