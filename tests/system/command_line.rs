@@ -25,6 +25,33 @@ pub fn explain_adds_up() {
     assert!(!text.contains('\x1b'), "no colours in a pipe");
 }
 
+pub fn explain_names_the_cases_of_no_list() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (cases, mapping) = (dir.path().join("cases.csv"), dir.path().join("mapping.toml"));
+    std::fs::write(
+        &cases,
+        "id,room,start,in,out,from,to\n\
+         1,1,2022-01-03 08:30,2022-01-03 08:40,2022-01-03 09:40,2022-01-03 08:30,2022-01-03 12:30\n\
+         2,1,,2022-01-03 18:00,2022-01-03 19:15,,\n",
+    )
+    .expect("written");
+    std::fs::write(
+        &mapping,
+        "zone = \"Europe/London\"\nsite = \"main\"\nroom = { column = \"room\", prefix = \"th-\" }\ncase = \"id\"\n\
+         milestones = { into_theatre = \"in\", out_of_theatre = \"out\" }\nbooking = { start = \"start\" }\n\
+         sessions = { from = \"columns\", start = \"from\", end = \"to\" }\n",
+    )
+    .expect("written");
+    let explain = ["explain", "main.th-1.2022-01-03.0830", "--cases"];
+    let text = run(touchtime().args(explain).arg(&cases).arg("--mapping").arg(&mapping)).good();
+    for expected in [
+        "Cases of the room that belong to no list",
+        "18:00, 75 min: starts 330 min after the planned end of main.th-1.2022-01-03.0830, more than 180 min",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
+    }
+}
+
 pub fn wrong_commands_exit_2() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("gateway.toml");

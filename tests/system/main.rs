@@ -22,6 +22,7 @@ fn main() -> std::process::ExitCode {
         ),
         test("an_export_imported_elsewhere_gives_the_same_rows", path::export_and_import_give_the_same_rows),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
+        test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),

@@ -12,7 +12,7 @@ use room_events::{Milestone, RoomId, RoomKind, SiteId, Token, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::facts::Plan;
 use utilisation::quantity::{Minutes, Ratio};
-use utilisation::result::SessionResult;
+use utilisation::result::{CaseResult, SessionResult};
 use utilisation::rules::RuleSet;
 
 /// Where the pages get their figures. The methods are called from blocking threads, so they may read a database.
@@ -205,6 +205,30 @@ pub struct Audit {
     pub stamps: Vec<Stamp>,
     /// Every revision of its plan, in the order in which they were issued.
     pub plans: Vec<PlanRecord>,
+    /// Cases of its room and date that belong to no list.
+    pub strays: Vec<Stray>,
+}
+
+/// A case that belongs to no list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stray {
+    /// The case.
+    pub case: CaseResult,
+    /// The instant by which it was looked for among the lists: its start, else its end, else its scheduled start.
+    pub at: UtcMillis,
+    /// The nearest list; absent where the room has none that is held.
+    pub nearest: Option<Nearest>,
+}
+
+/// How far the nearest list is from a case that belongs to none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nearest {
+    /// The list's id.
+    pub list: String,
+    /// How far it is.
+    pub apart: Minutes,
+    /// The case lies before the list's planned start; else behind its planned end.
+    pub before: bool,
 }
 
 /// The list under another rule set.

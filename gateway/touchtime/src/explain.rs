@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use board::source::{Audit, Stamp, record_name, short_token};
+use board::source::{Audit, Nearest, Stamp, Stray, record_name, short_token};
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeZone as _, Timelike as _};
 use chrono_tz::Tz;
 use room_events::{Token, UtcMillis};
@@ -20,6 +20,7 @@ pub fn write(out: &mut dyn Write, audit: &Audit, ink: Ink) -> io::Result<()> {
     page.cases(out)?;
     page.arithmetic(out)?;
     page.left_out(out)?;
+    page.strays(out)?;
     page.other_rules(out)?;
     page.stamps(out)
 }
@@ -265,6 +266,22 @@ impl Page<'_> {
         Ok(())
     }
 
+    fn strays(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.audit.strays.is_empty() {
+            return Ok(());
+        }
+        self.heading(out, "Cases of the room that belong to no list")?;
+        for stray in &self.audit.strays {
+            let length = match (stray.case.start, stray.case.end) {
+                (Some(a), Some(b)) => format!(", {} min", minutes(Minutes::between(a, b))),
+                (Some(_) | None, Some(_) | None) => String::new(),
+            };
+            let reason = stray_reason(stray, self.audit.rules.belongs_within);
+            writeln!(out, "  {}  {}{length}: {reason}", short_token(&stray.case.id), self.time(stray.at))?;
+        }
+        writeln!(out, "  {}", self.ink.dim("they are in no figure; where one ran inside the plan it had the room"))
+    }
+
     fn other_rules(&self, out: &mut dyn Write) -> io::Result<()> {
         self.heading(out, "Under other rule sets")?;
         for other in &self.audit.others {
@@ -387,6 +404,22 @@ fn case_remark(case: &CaseResult) -> &'static str {
         CaseState::Rejected => "stamps rejected: unknown, not counted",
         CaseState::Cancelled => "cancelled",
         CaseState::NotStarted => "never started",
+    }
+}
+
+/// Why no list took the case.
+fn stray_reason(stray: &Stray, within: Minutes) -> String {
+    let what = match (stray.case.start, stray.case.end) {
+        (Some(_), _) => "starts",
+        (None, Some(_)) => "has no start, and ends",
+        (None, None) => "has not started, and is scheduled",
+    };
+    match &stray.nearest {
+        Some(Nearest { list, apart, before }) => {
+            let side = if *before { "before the planned start" } else { "after the planned end" };
+            format!("{what} {} min {side} of {list}, more than {} min", minutes(*apart), minutes(within))
+        }
+        None => format!("{what} where the room has no list that is held"),
     }
 }
 

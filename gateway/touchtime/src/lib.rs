@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod signals;
 pub mod source;
+pub mod strays;
 pub mod transfer;
 
 use std::process::ExitCode;

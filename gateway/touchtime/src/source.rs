@@ -22,6 +22,7 @@ use utilisation::timeline::{Precedence, RoomTimeline, Statement};
 
 use crate::clock::Clock;
 use crate::measured::{room_of, timeline_around, whole_timeline};
+use crate::strays::strays;
 
 /// Agents say so often that a feed is alive.
 const ALIVE_EVERY: Minutes = Minutes::whole(5);
@@ -204,11 +205,13 @@ pub fn audit(
     place: Place,
 ) -> Option<Audit> {
     let facts = timeline.facts(precedence);
+    let of_room = |rules: &RuleSet| measure_room(timeline.room(), &facts, rules, now, Detail::Audit);
     let under = |rules: &RuleSet| -> Option<SessionResult> {
-        let result = measure_room(timeline.room(), &facts, rules, now, Detail::Audit);
-        result.sessions.into_iter().find(|session| session.id == session_id)
+        of_room(rules).sessions.into_iter().find(|session| session.id == session_id)
     };
-    let result = under(rules)?;
+    let room = of_room(rules);
+    let result = room.sessions.iter().find(|session| session.id == session_id)?.clone();
+    let strays = strays(&room, &result, timeline.room().zone);
     let others = RuleSet::NAMES
         .iter()
         .filter(|name| **name != rules.name)
@@ -241,6 +244,7 @@ pub fn audit(
         rules: rules.clone(),
         stamps: stamps.collect(),
         plans: plans.collect(),
+        strays,
         result,
         others,
     })
