@@ -6,5 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes with real deadlines")]
 
 pub mod peer;
+pub mod plant;
 pub mod programs;
+pub mod proxy;
+pub mod random;
 pub mod web;
