@@ -35,11 +35,12 @@ pub fn agents() {
             }
         };
         // While they write the cases into their outboxes, which is over before much is sent.
-        for _ in 0..KILLS {
-            std::thread::sleep(Duration::from_millis(random.below(700)));
-            kill(&mut plant, random);
-            plant.start_missing();
+        for n in 0..plant.agents() {
+            plant.await_outbox(n);
+            std::thread::sleep(Duration::from_millis(random.below(30)));
+            plant.kill_agent(n);
         }
+        plant.start_missing();
         strike(&mut plant, random, kill);
         check(&mut plant)
     });

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::peer::{Peer, Running, await_port, free_port};
+use crate::peer::{Peer, Running, await_port, await_that, free_port};
 use crate::programs::{agent, cases, mapping, run, touchtime};
 use crate::proxy::Proxy;
 
@@ -36,6 +36,7 @@ pub enum Broker {
 pub struct Plant {
     /// Where everything lies.
     dir: PathBuf,
+    outboxes: PathBuf,
     kind: Broker,
     broker_port: u16,
     broker: Option<Running>,
@@ -104,6 +105,7 @@ impl Plant {
         write(&dir.join("mosquitto.conf"), &config);
         Self {
             dir: dir.to_owned(),
+            outboxes: outboxes.to_owned(),
             kind,
             broker_port,
             broker: None,
@@ -180,6 +182,11 @@ impl Plant {
             command.args(["--room", &format!("suite-{suite}")]);
         }
         self.agents[n] = Some(Running::start(command.stderr(self.log(&format!("agent-{n}")))));
+    }
+
+    /// Waits until an agent has made its outbox.
+    pub fn await_outbox(&self, n: usize) {
+        await_that("the outbox is there", || self.outboxes.join(n.to_string()).join("outbox.redb").exists());
     }
 
     /// Kills an agent.

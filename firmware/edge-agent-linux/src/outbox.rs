@@ -110,6 +110,46 @@ pub struct Outbox {
     open_loss: Option<OpenLoss>,
 }
 
+/// Makes an empty outbox under another name first: a process that dies meanwhile leaves half a file, which no later one
+/// could open, and nothing in it is lost.
+fn make(path: &Path) -> Result<(), OutboxError> {
+    let unfinished = path.with_extension("redb.new");
+    match open_database(&unfinished) {
+        Ok(_) => {}
+        Err(error @ OutboxError::InUse(_)) => return Err(error),
+        Err(_) => {
+            let _ = std::fs::remove_file(&unfinished);
+            open_database(&unfinished)?;
+        }
+    }
+    match std::fs::hard_link(&unfinished, path) {
+        // Another process was faster; which of the two may use it, its lock decides.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Ok(()) => {}
+        // A file system without links.
+        Err(_) => std::fs::rename(&unfinished, path).map_err(redb::StorageError::Io)?,
+    }
+    let _ = std::fs::remove_file(&unfinished);
+    let folder = path.parent().map_or_else(|| Ok(()), |folder| std::fs::File::open(folder)?.sync_all());
+    folder.map_err(redb::StorageError::Io)?;
+    Ok(())
+}
+
+fn open_database(path: &Path) -> Result<Database, OutboxError> {
+    match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
+        Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(OutboxError::InUse(path.to_owned())),
+        opened => Ok(opened?),
+    }
+}
+
+/// Space that the file system only promises is no reserve, so it is on the disk before this returns.
+fn lay(ballast: &Path) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut file = std::fs::File::create(ballast)?;
+    file.write_all(&vec![0x5a; BALLAST_BYTES])?;
+    file.sync_all()
+}
+
 impl Outbox {
     /// Opens or makes the outbox in `folder`. Nothing is written to a full one. `fresh` names the stream that the first
     /// commit will begin: 128 random bits.
@@ -139,11 +179,10 @@ impl Outbox {
     /// Opens the file (again) and reads what it holds. A transaction of which an error was told may have survived.
     pub fn reopen(&mut self) -> Result<(), OutboxError> {
         self.database = None;
-        let database = match Database::builder().set_cache_size(CACHE_BYTES).create(&self.path) {
-            Ok(database) => database,
-            Err(redb::DatabaseError::DatabaseAlreadyOpen) => return Err(OutboxError::InUse(self.path.clone())),
-            Err(error) => return Err(error.into()),
-        };
+        if !self.path.exists() {
+            make(&self.path)?;
+        }
+        let database = open_database(&self.path)?;
         let contents = Contents::read(&database)?;
         self.bytes = contents.bytes;
         self.lost = contents.lost;
@@ -164,7 +203,8 @@ impl Outbox {
     /// Reserves the ballast if it is not there; a disk without room for it only shows in `check`.
     pub fn lay_ballast(&self) {
         let path = self.path.with_file_name("ballast");
-        if !path.exists() && std::fs::write(&path, vec![0x5a; BALLAST_BYTES]).is_err() {
+        let is_whole = std::fs::metadata(&path).is_ok_and(|file| file.len() == BALLAST_BYTES as u64);
+        if !is_whole && lay(&path).is_err() {
             let _ = std::fs::remove_file(&path);
         }
     }

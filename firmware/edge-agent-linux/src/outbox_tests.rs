@@ -43,6 +43,19 @@ fn an_idle_process_leaves_no_stream() {
 }
 
 #[test]
+fn a_process_that_died_while_it_made_the_outbox_is_no_hindrance() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("outbox.redb.new"), [0; 4096]).unwrap();
+    std::fs::write(folder.path().join("ballast"), [0; 9]).unwrap();
+    let mut outbox = open(folder.path(), A);
+    assert_eq!(outbox.append(&events(1..=1), None, false).unwrap(), held(A, 1, 1));
+    let mut files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["ballast", "outbox.redb"]);
+    assert_eq!(std::fs::metadata(folder.path().join("ballast")).unwrap().len(), BALLAST_BYTES as u64);
+}
+
+#[test]
 fn a_second_process_is_told_that_the_outbox_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let _outbox = open(folder.path(), A);
