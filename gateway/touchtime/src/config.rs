@@ -163,9 +163,16 @@ impl std::error::Error for ConfigError {}
 impl GatewayConfig {
     /// Reads and checks the file.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(file, &text),
+            Err(error) => Err(ConfigError { file: file.to_owned(), problem: format!("cannot be read: {error}") }),
+        }
+    }
+
+    /// Checks the text of a configuration file.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let problem = |problem: String| ConfigError { file: file.to_owned(), problem };
-        let text = std::fs::read_to_string(file).map_err(|error| problem(format!("cannot be read: {error}")))?;
-        let config: Self = toml::from_str(&text).map_err(|error| problem(explain_toml_error(&text, &error)))?;
+        let config: Self = toml::from_str(text).map_err(|error| problem(explain_toml_error(text, &error)))?;
         config.check().map_err(problem)?;
         Ok(config)
     }
