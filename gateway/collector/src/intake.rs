@@ -64,7 +64,7 @@ fn store(
             tracing::warn!(%error, messages = inbound.len(), "a group of messages could not be stored; trying one by one");
             inbound.iter().flat_map(|message| store_alone(writer, message, received, changes)).collect()
         }
-        Err(error) => refuse(writer, inbound.first(), &error),
+        Err(error) => refuse(writer, inbound.first(), &error, received),
     }
 }
 
@@ -79,14 +79,19 @@ fn store_alone(
             tell(&done, changes);
             done.acknowledgements
         }
-        Err(error) => refuse(writer, Some(message), &error),
+        Err(error) => refuse(writer, Some(message), &error, received),
     }
 }
 
-fn refuse(writer: &mut Writer, message: Option<&Inbound<'_>>, error: &StoreError) -> Vec<Acknowledgement> {
+fn refuse(
+    writer: &mut Writer,
+    message: Option<&Inbound<'_>>,
+    cause: &StoreError,
+    received: UtcMillis,
+) -> Vec<Acknowledgement> {
     let Some(message) = message else { return Vec::new() };
-    tracing::error!(agent = %message.from, %error, "a message could not be stored; its agent keeps it and tries again");
-    match writer.refuse(message) {
+    tracing::error!(agent = %message.from, error = %cause, "a message could not be stored as it is");
+    match writer.refuse(message, cause, received) {
         Ok(answer) => answer.into_iter().collect(),
         Err(error) => {
             tracing::error!(agent = %message.from, %error, "its agent could not even be told");

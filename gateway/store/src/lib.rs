@@ -4,14 +4,19 @@
 //! stream's mark are committed in one transaction, so a restart never finds one without the other. Results are not
 //! kept: they are computed from events, so that another rule set restates history.
 
+mod migrate;
 mod place;
+mod quarantine;
 mod reader;
 mod schema;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
 pub use place::place_of;
+pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
 pub use reader::{Held, Reader, RoomRow};
 pub use schema::SCHEMA_VERSION;
 pub use writer::{Acknowledgement, Committed, Inbound, RoomSettings, Writer};
@@ -25,14 +30,56 @@ pub enum StoreError {
     /// There is no store in the folder: check the path.
     #[error("{} has no store (no {FILE_NAME} in it; give the folder that `touchtime run` or `demo` writes to)", .0.display())]
     Missing(PathBuf),
-    /// The file is of another program version: upgrade, or restore a backup.
-    #[error("the store has schema {found}, this program knows {known} (use the program that wrote it, or a newer one)")]
-    Schema {
+    /// The file is of a later program: upgrade this one, or restore a backup.
+    #[error(
+        "the store has schema {found}, this program knows {known} at most (use the program that wrote it, or a newer one)"
+    )]
+    Newer {
         /// Its schema.
         found: i64,
         /// Ours.
         known: i64,
     },
+    /// The file is of an earlier program: whatever writes to it brings it up to date.
+    #[error(
+        "the store has schema {found}, this program reads {known} (run `touchtime upgrade --store` on it, or start its collector)"
+    )]
+    Older {
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// Another process holds the store: stop it first.
+    #[error("{} is in use by {holder} (stop it first)", .dir.display())]
+    InUse {
+        /// The store's folder.
+        dir: PathBuf,
+        /// By what.
+        holder: &'static str,
+    },
+    /// SQLite found the file damaged: nothing is written to it any more.
+    #[error("{} is damaged: {problem} (`touchtime restore --store {} BACKUP` puts a backup in its place; agents send again what they still hold)", .file.display(), .file.parent().unwrap_or(.file).display())]
+    Broken {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says of it.
+        problem: String,
+    },
+    /// A file cannot be read, written or moved.
+    #[error("{}: {problem}", .file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        problem: std::io::Error,
+    },
+    /// A backup is not written over a file.
+    #[error("{} is there already (give another name, or remove it)", .0.display())]
+    Exists(PathBuf),
+    /// Storing panicked: nothing of the transaction is stored.
+    #[error("storing panicked: {0}")]
+    Panicked(String),
     /// The folder cannot be made: check rights and space.
     #[error("the folder {} cannot be made: {problem}", .dir.display())]
     Folder {
@@ -52,6 +99,28 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the store cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    /// Whether the trouble is the disk's, the file's or another process's, so that it says nothing of the message that was
+    /// to be stored.
+    pub fn is_of_the_store(&self) -> bool {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => {
+                !matches!(failure.code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+            }
+            Self::Sqlite(_) | Self::Panicked(_) => false,
+            Self::Missing(_)
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::InUse { .. }
+            | Self::Broken { .. }
+            | Self::File { .. }
+            | Self::Exists(_)
+            | Self::Folder { .. }
+            | Self::Damaged { .. } => true,
+        }
+    }
 }
 
 fn file_in(dir: &Path) -> PathBuf {

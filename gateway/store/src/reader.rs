@@ -14,7 +14,7 @@ use crate::{StoreError, file_in, schema};
 /// A read-only view; each question sees the newest commit.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 /// A room as the store knows it.
@@ -42,6 +42,8 @@ pub struct RoomRow {
 pub struct Held {
     /// Messages and events in quarantine.
     pub quarantined: u64,
+    /// Unreadable messages beyond those of an agent that are kept.
+    pub not_kept: u64,
     /// Events under a key that was taken.
     pub conflicts: u64,
     /// Sequence numbers that their agent declared gone.
@@ -135,7 +137,7 @@ impl Reader {
         self.records(&sql, params![room.id, from.millis(), to.millis()])
     }
 
-    /// Calls `each` with every event: agent, id, when it was received, and the bytes as they came, in order of agent,
+    /// Calls `each` with every event, those in conflict too: agent, id, when it was received, and the bytes as they came, in order of agent,
     /// stream and seq. Stops at the first error that `each` returns.
     pub fn for_each_event<E: From<StoreError>>(
         &self,
@@ -143,7 +145,7 @@ impl Reader {
     ) -> Result<(), E> {
         let sql = "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.body, e.received
             FROM agents a JOIN streams s ON s.agent = a.id JOIN events e ON e.stream = s.id
-            ORDER BY a.trust, a.site, a.agent, s.id, e.seq";
+            ORDER BY a.trust, a.site, a.agent, s.id, e.seq, e.digest";
         let mut statement = self.connection.prepare(sql).map_err(StoreError::from)?;
         let mut rows = statement.query([]).map_err(StoreError::from)?;
         while let Some(row) = rows.next().map_err(StoreError::from)? {
@@ -172,14 +174,15 @@ impl Reader {
     pub fn held(&self) -> Result<Held, StoreError> {
         Ok(Held {
             quarantined: self.count("SELECT count(*) FROM quarantine")?,
-            conflicts: self.count("SELECT count(*) FROM conflicts")?,
+            not_kept: self.count("SELECT coalesce(sum(not_kept), 0) FROM agents")?,
+            conflicts: self.count("SELECT count(*) FROM events WHERE digest <> x''")?,
             gone: self.count("SELECT coalesce(sum(last - first + 1), 0) FROM gaps")?,
         })
     }
 
-    /// How many events are stored; reads all keys.
+    /// How many events are stored, those in conflict left out; reads all keys.
     pub fn count_events(&self) -> Result<u64, StoreError> {
-        self.count("SELECT count(*) FROM events")
+        self.count("SELECT count(*) FROM events WHERE digest = x''")
     }
 
     fn count(&self, sql: &str) -> Result<u64, StoreError> {
@@ -203,15 +206,20 @@ impl Reader {
 }
 
 fn key(row: &Row<'_>) -> Result<(AgentAddress, EventId), StoreError> {
-    let agent = AgentAddress {
-        trust: text(row, 0, "agents")?,
-        site: text(row, 1, "agents")?,
-        agent: text::<AgentId>(row, 2, "agents")?,
-    };
+    let agent = address(row)?;
     let stream: [u8; 16] = row.get(3)?;
     let seq: i64 = row.get(4)?;
     let seq = u64::try_from(seq).map_err(|error| damaged("events", &error))?;
     Ok((agent, EventId { stream: StreamId(u128::from_be_bytes(stream)), seq: Seq(seq) }))
+}
+
+/// An agent whose trust, site and name are the first columns.
+pub(crate) fn address(row: &Row<'_>) -> Result<AgentAddress, StoreError> {
+    Ok(AgentAddress {
+        trust: text(row, 0, "agents")?,
+        site: text(row, 1, "agents")?,
+        agent: text::<AgentId>(row, 2, "agents")?,
+    })
 }
 
 fn text<T: std::str::FromStr<Err: std::fmt::Display>>(

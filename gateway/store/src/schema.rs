@@ -2,32 +2,41 @@
 //!
 //! ```text
 //! touchtime.db        SQLite, WAL, synchronous=FULL: anyone can open it and look
-//!   meta              schema version; the precedence of sources, as the collector was told
-//!   agents            trust, site, agent, as the topic said
+//!   meta              schema version; the precedence of sources, as the collector was told; until when events were removed
+//!   agents            trust, site, agent, as the topic said; how many unreadable messages were too many to keep
 //!   streams           one run of one agent process, with its mark
 //!   rooms             every room seen or configured: kind, zone
 //!   events            every accepted event, the bytes as they came
-//!   conflicts         another event under a key that was taken
-//!   quarantine        what could not be decoded, the bytes as they came
+//!   quarantine        what could not be decoded or came under a wrong agent, the bytes as they came
 //!   gaps              sequence numbers declared gone by their agent
+//! touchtime.lock      held shared by each writer, alone by what replaces the database
+//! collector.lock      held by the one collector of this store
 //! ```
 //! A mark is `through` (all seqs up to it are accounted for) and `above`: ranges beyond it, 16 bytes each, first and last
 //! seq as big-endian 64-bit numbers.
 //!
 //! `events.place` is the instant that decides which day an event can touch: a milestone's own instant, a booking's or
 //! plan's planned start, a correction's new instant.
+//!
+//! `events.digest` is empty but for a *conflict*, another event under a number that was taken: then it holds the first 16
+//! bytes of the SHA-256 of `body`. Of several bodies under one number the one with the lowest digest has the empty one,
+//! whichever came first, so that every collector ends with the same rows.
+//!
+//! `quarantine.stream` is empty and `seq` 0 where there was no readable envelope. `length` is that of the message or event;
+//! `bytes` may hold only its beginning, `digest` is always that of the whole.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
-const CREATE: &str = "
+pub(crate) const CREATE: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 CREATE TABLE agents (
     id INTEGER PRIMARY KEY, trust TEXT NOT NULL, site TEXT NOT NULL, agent TEXT NOT NULL,
+    not_kept INTEGER NOT NULL DEFAULT 0,
     UNIQUE (trust, site, agent)
 ) STRICT;
 CREATE TABLE streams (
@@ -35,27 +44,27 @@ CREATE TABLE streams (
     through INTEGER NOT NULL, above BLOB NOT NULL, last_received INTEGER NOT NULL,
     UNIQUE (agent, stream)
 ) STRICT;
+CREATE INDEX streams_by_name ON streams (stream);
 CREATE TABLE rooms (
     id INTEGER PRIMARY KEY, trust TEXT NOT NULL, site TEXT NOT NULL, room TEXT NOT NULL,
     kind TEXT, zone TEXT, last_event INTEGER, last_alive INTEGER,
     UNIQUE (trust, site, room)
 ) STRICT;
 CREATE TABLE events (
-    stream INTEGER NOT NULL REFERENCES streams, seq INTEGER NOT NULL, room INTEGER REFERENCES rooms,
-    kind TEXT NOT NULL, place INTEGER NOT NULL, case_token BLOB, received INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (stream, seq)
+    stream INTEGER NOT NULL REFERENCES streams, seq INTEGER NOT NULL, digest BLOB NOT NULL,
+    room INTEGER REFERENCES rooms, kind TEXT NOT NULL, place INTEGER NOT NULL, case_token BLOB,
+    received INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (stream, seq, digest)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX events_by_place ON events (room, place) WHERE room IS NOT NULL AND kind <> 'alive';
 CREATE INDEX plans_by_room ON events (room) WHERE kind = 'plan_revision';
 CREATE INDEX events_by_case ON events (case_token) WHERE case_token IS NOT NULL;
-CREATE TABLE conflicts (
-    stream INTEGER NOT NULL REFERENCES streams, seq INTEGER NOT NULL, body BLOB NOT NULL, received INTEGER NOT NULL,
-    PRIMARY KEY (stream, seq, body)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX conflicts ON events (stream, seq) WHERE digest <> x'';
 CREATE TABLE quarantine (
-    id INTEGER PRIMARY KEY, agent INTEGER NOT NULL REFERENCES agents, stream BLOB, seq INTEGER, reason TEXT NOT NULL,
-    received INTEGER NOT NULL, bytes BLOB NOT NULL,
-    UNIQUE (agent, stream, seq, bytes)
+    id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL REFERENCES agents, stream BLOB NOT NULL,
+    seq INTEGER NOT NULL, digest BLOB NOT NULL, cause TEXT NOT NULL, reason TEXT NOT NULL, received INTEGER NOT NULL,
+    length INTEGER NOT NULL, bytes BLOB NOT NULL,
+    UNIQUE (agent, stream, seq, digest)
 ) STRICT;
 CREATE TABLE gaps (
     stream INTEGER NOT NULL REFERENCES streams, first INTEGER NOT NULL, last INTEGER NOT NULL, received INTEGER NOT NULL,
@@ -63,29 +72,40 @@ CREATE TABLE gaps (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Creates the tables in an empty file, or checks the version of a full one.
+/// Creates the tables in an empty file, brings those of an earlier program up to date, refuses those of a later one.
 pub(crate) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     // A checkpoint each 4 MB keeps the log small without an fsync of the main file at every commit.
     connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
-    let empty: bool = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    // Two writers that open a new folder at once must not both make the tables.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let empty: bool = transaction.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
     if empty {
-        let transaction = connection.transaction()?;
         transaction.execute_batch(CREATE)?;
         transaction.execute("INSERT INTO meta VALUES ('schema_version', ?1)", [SCHEMA_VERSION])?;
-        transaction.commit()?;
+    } else {
+        match version(&transaction)? {
+            SCHEMA_VERSION => {}
+            1 => crate::migrate::from_1(&transaction)?,
+            found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
+        }
     }
-    check_version(connection)
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Which schema a file has.
+pub(crate) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("SELECT value FROM meta WHERE key = 'schema_version'", [], |row| row.get(0))?)
 }
 
 /// Refuses a file of another schema.
 pub(crate) fn check_version(connection: &Connection) -> Result<(), StoreError> {
-    let found: i64 =
-        connection.query_row("SELECT value FROM meta WHERE key = 'schema_version'", [], |row| row.get(0))?;
-    if found != SCHEMA_VERSION {
-        return Err(StoreError::Schema { found, known: SCHEMA_VERSION });
+    match version(connection)? {
+        SCHEMA_VERSION => Ok(()),
+        found if found < SCHEMA_VERSION => Err(StoreError::Older { found, known: SCHEMA_VERSION }),
+        found => Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
     }
-    Ok(())
 }

@@ -1,6 +1,12 @@
 //! Writing a store: batches in, one transaction, acknowledgements out.
+//!
+//! A message either becomes part of the store as a whole or not at all, panics included. What cannot be understood is no
+//! reason to fail: it goes to [quarantine](crate::quarantine) under its own key and is accounted for.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use chrono_tz::Tz;
@@ -9,15 +15,16 @@ use delivery::batch::{self, Batch};
 use delivery::receiver::{Mark, Receiver, SeqRange};
 use room_events::topic::AgentAddress;
 use room_events::{Event, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, TrustId, UtcMillis, wire};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use crate::reader::{case_blob, damaged};
+use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
+use crate::reader::{address, case_blob, damaged};
 use crate::{StoreError, file_in, place_of, schema};
 
 /// The one writing handle of a store.
 #[derive(Debug)]
 pub struct Writer {
-    connection: Connection,
+    pub(crate) connection: Connection,
     receiver: Receiver,
     agents: BTreeMap<AgentAddress, i64>,
     rooms: BTreeMap<(TrustId, SiteId, RoomId), i64>,
@@ -52,7 +59,7 @@ pub struct Committed {
     pub rooms: Vec<(SiteId, RoomId)>,
     /// Events that are new in the store.
     pub stored: u64,
-    /// Events that were there already.
+    /// Events that were there already, or in quarantine.
     pub duplicates: u64,
     /// Messages and events put into quarantine.
     pub quarantined: u64,
@@ -138,34 +145,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Stores all messages in one transaction. On an error nothing of them is stored and nothing may be acknowledged.
+    /// Stores all messages in one transaction. On an error, which a panic becomes too, nothing of them is stored and
+    /// nothing may be acknowledged as stored.
     pub fn commit(&mut self, messages: &[Inbound<'_>], received: UtcMillis) -> Result<Committed, StoreError> {
-        let transaction = self.connection.transaction()?;
-        let mut filing = Filing {
-            transaction: &transaction,
-            agents: &mut self.agents,
-            rooms: &mut self.rooms,
-            zones: &self.zones,
-            received,
-            streams: BTreeMap::new(),
-            heard: BTreeMap::new(),
-            done: Committed::default(),
-        };
-        let filed = messages.iter().try_for_each(|message| filing.message(message)).and_then(|()| filing.close());
-        let (streams, mut done) = match filed {
-            Ok(filed) => filed,
-            Err(error) => {
-                // The caches may hold ids of rows that are rolled back now.
-                self.agents.clear();
-                self.rooms.clear();
-                return Err(error);
-            }
-        };
-        if let Err(error) = transaction.commit() {
-            self.agents.clear();
-            self.rooms.clear();
-            return Err(error.into());
-        }
+        let (streams, mut done) =
+            self.transact(received, |filing| messages.iter().try_for_each(|message| filing.message(message)))?;
         for ((to, stream), open) in streams {
             let ack = self.receiver.acknowledge(stream, &open.mark, open.conflicts, None);
             done.acknowledgements.push(Acknowledgement { to, ack });
@@ -173,9 +157,54 @@ impl Writer {
         Ok(done)
     }
 
-    /// The answer to a message whose commit failed: its agent halves the batch and tries again.
-    pub fn refuse(&mut self, message: &Inbound<'_>) -> Result<Option<Acknowledgement>, StoreError> {
+    /// One transaction: all of `work`, or nothing of it.
+    pub(crate) fn transact(
+        &mut self,
+        received: UtcMillis,
+        work: impl FnOnce(&mut Filing<'_>) -> Result<(), StoreError>,
+    ) -> Result<(OpenStreams, Committed), StoreError> {
+        let Self { connection, agents, rooms, zones, .. } = self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut filing = Filing::new(&transaction, agents, rooms, zones, received);
+            work(&mut filing)?;
+            let filed = filing.close()?;
+            transaction.commit()?;
+            Ok(filed)
+        }));
+        // Unwinding has dropped the transaction, which rolls it back.
+        let outcome = outcome.unwrap_or_else(|panic| Err(StoreError::Panicked(words_of(&*panic))));
+        if outcome.is_err() {
+            // The caches may hold ids of rows that are rolled back now.
+            self.agents.clear();
+            self.rooms.clear();
+        }
+        outcome
+    }
+
+    /// The answer to a message whose commit failed for `cause`. Its agent sends a batch of several events again in
+    /// halves. A single event, if the store itself is well, is set aside as it came and accounted for: it would fail
+    /// for ever and hold up what follows. There is no answer to what has no envelope.
+    pub fn refuse(
+        &mut self,
+        message: &Inbound<'_>,
+        cause: &StoreError,
+        received: UtcMillis,
+    ) -> Result<Option<Acknowledgement>, StoreError> {
         let Ok(batch) = batch::decode(message.payload) else { return Ok(None) };
+        if batch.len() == 1 && !cause.is_of_the_store() {
+            let reason = cause.to_string();
+            match self.transact(received, |filing| filing.stub(message.from, &batch, &reason)) {
+                Ok((streams, _)) => {
+                    let ack = streams.into_values().next().map(|open| {
+                        let ack = self.receiver.acknowledge(batch.stream, &open.mark, open.conflicts, None);
+                        Acknowledgement { to: message.from.clone(), ack }
+                    });
+                    return Ok(ack);
+                }
+                Err(error) => tracing::error!(%error, "nor could it be set aside"),
+            }
+        }
         let mark = find_agent(&self.connection, message.from)?
             .map(|agent| find_stream(&self.connection, agent, batch.stream))
             .transpose()?
@@ -187,27 +216,46 @@ impl Writer {
     }
 }
 
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}
+
 /// A stream that the running transaction has touched.
 #[derive(Debug)]
-struct OpenStream {
+pub(crate) struct OpenStream {
     id: i64,
     mark: Mark,
+    /// The agent that the stream belongs to, if that is another one.
+    owner: Option<AgentAddress>,
     conflicts: Vec<Seq>,
 }
 
-type OpenStreams = BTreeMap<(AgentAddress, StreamId), OpenStream>;
+pub(crate) type OpenStreams = BTreeMap<(AgentAddress, StreamId), OpenStream>;
 
 /// One transaction in the making.
-struct Filing<'t> {
-    transaction: &'t Transaction<'t>,
+pub(crate) struct Filing<'t> {
+    pub(crate) transaction: &'t Transaction<'t>,
     agents: &'t mut BTreeMap<AgentAddress, i64>,
     rooms: &'t mut BTreeMap<(TrustId, SiteId, RoomId), i64>,
     zones: &'t BTreeMap<(TrustId, SiteId), Tz>,
-    received: UtcMillis,
+    pub(crate) received: UtcMillis,
     streams: OpenStreams,
     /// By room: newest event, newest sign of life.
     heard: BTreeMap<(SiteId, RoomId), Heard>,
-    done: Committed,
+    pub(crate) done: Committed,
+}
+
+/// The key of an event, with the row of its stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventKey<'a> {
+    pub(crate) from: &'a AgentAddress,
+    pub(crate) agent: i64,
+    pub(crate) stream_row: i64,
+    pub(crate) stream: StreamId,
+    pub(crate) seq: Seq,
+    /// Whether something may be there under this key; a fresh one saves looking.
+    pub(crate) may_be_known: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -217,76 +265,119 @@ struct Heard {
     alive: Option<UtcMillis>,
 }
 
-impl Filing<'_> {
-    fn message(&mut self, message: &Inbound<'_>) -> Result<(), StoreError> {
+impl<'t> Filing<'t> {
+    pub(crate) fn new(
+        transaction: &'t Transaction<'t>,
+        agents: &'t mut BTreeMap<AgentAddress, i64>,
+        rooms: &'t mut BTreeMap<(TrustId, SiteId, RoomId), i64>,
+        zones: &'t BTreeMap<(TrustId, SiteId), Tz>,
+        received: UtcMillis,
+    ) -> Self {
+        Self {
+            transaction,
+            agents,
+            rooms,
+            zones,
+            received,
+            streams: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            done: Committed::default(),
+        }
+    }
+
+    pub(crate) fn message(&mut self, message: &Inbound<'_>) -> Result<(), StoreError> {
         let agent = self.agent_id(message.from)?;
         let batch = match batch::decode(message.payload) {
             Ok(batch) => batch,
-            Err(error) => return self.quarantine(agent, None, &error.to_string(), message.payload),
+            Err(error) => return self.keep_message(agent, &error.to_string(), message.payload),
         };
-        let key = (message.from.clone(), batch.stream);
-        if !self.streams.contains_key(&key) {
-            let open = self.open_stream(agent, batch.stream)?;
-            self.streams.insert(key.clone(), open);
-        }
-        let Some(open) = self.streams.get_mut(&key) else { return Ok(()) };
+        let open = self.open(message.from, agent, batch.stream)?;
         let before = open.mark.clone();
         let taken = open.mark.take(&batch);
-        let stream = open.id;
+        let stream_row = open.id;
         for range in &taken.gone {
             self.done.gone += range.count();
-            self.add_gap(stream, *range)?;
+            self.add_gap(stream_row, *range)?;
         }
         self.done.refused += (taken.too_far + taken.later) as u64;
-        let came_after_all = batch.first.0 <= before.through() || !before.above().is_empty();
+        let may_be_known = batch.first.0 <= before.through() || !before.above().is_empty();
         for (seq, bytes) in batch.numbered().take(taken.store) {
-            if came_after_all {
-                self.fill_gap(stream, seq)?;
+            if may_be_known {
+                self.fill_gap(stream_row, seq)?;
             }
-            self.event(message.from, agent, (stream, batch.stream), seq, bytes, &batch)?;
+            let key = EventKey { from: message.from, agent, stream_row, stream: batch.stream, seq, may_be_known };
+            self.event(key, bytes)?;
         }
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        from: &AgentAddress,
-        agent: i64,
-        (stream_row, stream): (i64, StreamId),
-        seq: Seq,
-        bytes: &[u8],
-        batch: &Batch<'_>,
-    ) -> Result<(), StoreError> {
-        let event = match wire::decode(bytes) {
-            Ok(event) => event,
-            Err(error) => return self.quarantine(agent, Some((stream, seq)), &error.to_string(), bytes),
-        };
-        let site = event.site.as_ref().unwrap_or(&from.site);
+    /// Sets the one event of a batch aside, without looking at it, and accounts for it.
+    fn stub(&mut self, from: &AgentAddress, batch: &Batch<'_>, reason: &str) -> Result<(), StoreError> {
+        let agent = self.agent_id(from)?;
+        let open = self.open(from, agent, batch.stream)?;
+        let taken = open.mark.take(batch);
+        let stream_row = open.id;
+        for range in &taken.gone {
+            self.add_gap(stream_row, *range)?;
+        }
+        for (seq, bytes) in batch.numbered().take(taken.store) {
+            self.keep(&Kept { agent, key: Some((batch.stream, seq)), cause: Cause::Unreadable, reason, bytes })?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, from: &AgentAddress, agent: i64, stream: StreamId) -> Result<&mut OpenStream, StoreError> {
+        match self.streams.entry((from.clone(), stream)) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(open_stream(self.transaction, agent, stream, self.received)?)),
+        }
+    }
+
+    fn event(&mut self, key: EventKey<'_>, bytes: &[u8]) -> Result<(), StoreError> {
+        #[cfg(test)]
+        assert!(!bytes.starts_with(br#"{"panic""#), "asked to panic");
+        let owner = self.streams.get(&(key.from.clone(), key.stream)).and_then(|open| open.owner.as_ref());
+        if let Some(owner) = owner {
+            let reason = foreign_reason(owner);
+            return self.keep_event(key, Cause::Foreign, &reason, bytes);
+        }
+        match wire::decode(bytes) {
+            Ok(event) => self.store(key, &event, bytes),
+            Err(error) => self.keep_event(key, Cause::of(&error), &error.to_string(), bytes),
+        }
+    }
+
+    /// Puts an event into quarantine under its key; if that is taken by another event, says so.
+    fn keep_event(&mut self, key: EventKey<'_>, cause: Cause, reason: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let kept = Kept { agent: key.agent, key: Some((key.stream, key.seq)), cause, reason, bytes };
+        let is_new = self.keep(&kept)?;
+        if key.may_be_known {
+            let taken: bool = self
+                .transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE stream = ?1 AND seq = ?2)")?
+                .query_row(params![key.stream_row, row_seq(key.seq)?], |row| row.get(0))?;
+            if taken {
+                self.conflict(key, is_new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores an event under its key, beside what is there.
+    pub(crate) fn store(&mut self, key: EventKey<'_>, event: &Event, bytes: &[u8]) -> Result<(), StoreError> {
+        let site = event.site.as_ref().unwrap_or(&key.from.site);
         let room = match &event.room {
-            Some(room) => Some(self.room_id(&from.trust, site, room, &event)?),
+            Some(room) => Some(self.room_id(&key.from.trust, site, room, event)?),
             None => None,
         };
-        let place = place_of(&event);
-        let inserted = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO events (stream, seq, room, kind, place, case_token, received, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                stream_row,
-                row_seq(seq)?,
-                room,
-                event.obs.kind(),
-                place.millis(),
-                event.obs.case().map(case_blob),
-                self.received.millis(),
-                bytes
-            ])?;
-        if inserted == 0 {
-            return self.known_key(from, stream_row, seq, bytes, batch);
+        if self.insert(key, &[], room, event, bytes)? {
+            self.done.stored += 1;
+            if key.may_be_known {
+                self.meet_quarantine(key, bytes)?;
+            }
+        } else if !self.store_beside(key, room, event, bytes)? {
+            return Ok(());
         }
-        self.done.stored += 1;
         self.done.latest = self.done.latest.max(Some(event.at));
         if let (Some(id), Some(room)) = (room, &event.room) {
             let heard =
@@ -307,59 +398,90 @@ impl Filing<'_> {
         Ok(())
     }
 
-    fn known_key(
-        &mut self,
-        from: &AgentAddress,
-        stream: i64,
-        seq: Seq,
+    fn insert(
+        &self,
+        key: EventKey<'_>,
+        digest: &[u8],
+        room: Option<i64>,
+        event: &Event,
         bytes: &[u8],
-        batch: &Batch<'_>,
-    ) -> Result<(), StoreError> {
-        let held: Vec<u8> = self
-            .transaction
-            .prepare_cached("SELECT body FROM events WHERE stream = ?1 AND seq = ?2")?
-            .query_row(params![stream, row_seq(seq)?], |row| row.get(0))?;
-        if held == bytes {
-            self.done.duplicates += 1;
-            return Ok(());
-        }
-        let new = self
+    ) -> Result<bool, StoreError> {
+        let inserted = self
             .transaction
             .prepare_cached(
-                "INSERT INTO conflicts (stream, seq, body, received) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
             )?
-            .execute(params![stream, row_seq(seq)?, bytes, self.received.millis()])?;
-        self.done.conflicts += new as u64;
-        if let Some(open) = self.streams.get_mut(&(from.clone(), batch.stream)) {
-            open.conflicts.push(seq);
+            .execute(params![
+                key.stream_row,
+                row_seq(key.seq)?,
+                digest,
+                room,
+                event.obs.kind(),
+                place_of(event).millis(),
+                event.obs.case().map(case_blob),
+                self.received.millis(),
+                bytes
+            ])?;
+        Ok(inserted > 0)
+    }
+
+    /// An event under a key that is taken: a duplicate, or another one, which is kept as well. Says whether it is new.
+    fn store_beside(
+        &mut self,
+        key: EventKey<'_>,
+        room: Option<i64>,
+        event: &Event,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError> {
+        let seq = row_seq(key.seq)?;
+        let held: Vec<u8> = self
+            .transaction
+            .prepare_cached("SELECT body FROM events WHERE stream = ?1 AND seq = ?2 AND digest = x''")?
+            .query_row(params![key.stream_row, seq], |row| row.get(0))?;
+        if held == bytes {
+            self.done.duplicates += 1;
+            return Ok(false);
+        }
+        let (digest, held) = (digest_of(bytes), digest_of(&held));
+        let is_new = if digest < held {
+            // The lowest digest stands first on every collector, whichever event came first.
+            self.transaction
+                .prepare_cached("UPDATE events SET digest = ?3 WHERE stream = ?1 AND seq = ?2 AND digest = x''")?
+                .execute(params![key.stream_row, seq, held])?;
+            self.insert(key, &[], room, event, bytes)?
+        } else {
+            self.insert(key, &digest, room, event, bytes)?
+        };
+        self.conflict(key, is_new);
+        Ok(is_new)
+    }
+
+    /// An event is stored whose key something in quarantine has: the same bytes, which are thereby done with, or others.
+    fn meet_quarantine(&mut self, key: EventKey<'_>, bytes: &[u8]) -> Result<(), StoreError> {
+        let stream = key.stream.0.to_be_bytes();
+        let kept: i64 = self
+            .transaction
+            .prepare_cached("SELECT count(*) FROM quarantine WHERE agent = ?1 AND stream = ?2 AND seq = ?3")?
+            .query_row(params![key.agent, stream, row_seq(key.seq)?], |row| row.get(0))?;
+        if kept == 0 {
+            return Ok(());
+        }
+        let same = self
+            .transaction
+            .prepare_cached("DELETE FROM quarantine WHERE agent = ?1 AND stream = ?2 AND seq = ?3 AND digest = ?4")?
+            .execute(params![key.agent, stream, row_seq(key.seq)?, digest_of(bytes)])?;
+        if kept > i64::try_from(same).unwrap_or(kept) {
+            self.conflict(key, true);
         }
         Ok(())
     }
 
-    fn quarantine(
-        &mut self,
-        agent: i64,
-        key: Option<(StreamId, Seq)>,
-        reason: &str,
-        bytes: &[u8],
-    ) -> Result<(), StoreError> {
-        let seq = key.map(|(_, seq)| row_seq(seq)).transpose()?;
-        let new = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO quarantine (agent, stream, seq, reason, received, bytes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                agent,
-                key.map(|(stream, _)| stream.0.to_be_bytes()),
-                seq,
-                reason,
-                self.received.millis(),
-                bytes
-            ])?;
-        self.done.quarantined += new as u64;
-        Ok(())
+    fn conflict(&mut self, key: EventKey<'_>, is_new: bool) {
+        self.done.conflicts += u64::from(is_new);
+        if let Some(open) = self.streams.get_mut(&(key.from.clone(), key.stream)) {
+            open.conflicts.push(key.seq);
+        }
     }
 
     fn add_gap(&self, stream: i64, range: SeqRange) -> Result<(), StoreError> {
@@ -392,7 +514,7 @@ impl Filing<'_> {
     }
 
     /// Writes the marks and what was heard of the rooms; the last step before the commit.
-    fn close(mut self) -> Result<(OpenStreams, Committed), StoreError> {
+    pub(crate) fn close(mut self) -> Result<(OpenStreams, Committed), StoreError> {
         let mut mark = self
             .transaction
             .prepare_cached("UPDATE streams SET through = ?2, above = ?3, last_received = ?4 WHERE id = ?1")?;
@@ -421,7 +543,7 @@ impl Filing<'_> {
         Ok((self.streams, self.done))
     }
 
-    fn agent_id(&mut self, agent: &AgentAddress) -> Result<i64, StoreError> {
+    pub(crate) fn agent_id(&mut self, agent: &AgentAddress) -> Result<i64, StoreError> {
         if let Some(&id) = self.agents.get(agent) {
             return Ok(id);
         }
@@ -433,18 +555,6 @@ impl Filing<'_> {
             .ok_or_else(|| damaged("agents", &"a row that was just written is not there"))?;
         self.agents.insert(agent.clone(), id);
         Ok(id)
-    }
-
-    fn open_stream(&self, agent: i64, stream: StreamId) -> Result<OpenStream, StoreError> {
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO streams (agent, stream, through, above, last_received) VALUES (?1, ?2, 0, x'', ?3)
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![agent, stream.0.to_be_bytes(), self.received.millis()])?;
-        let (id, mark) = find_stream(self.transaction, agent, stream)?
-            .ok_or_else(|| damaged("streams", &"a row that was just written is not there"))?;
-        Ok(OpenStream { id, mark, conflicts: Vec::new() })
     }
 
     fn room_id(&mut self, trust: &TrustId, site: &SiteId, room: &RoomId, event: &Event) -> Result<i64, StoreError> {
@@ -477,14 +587,42 @@ impl Filing<'_> {
     }
 }
 
-fn find_agent(connection: &Connection, agent: &AgentAddress) -> Result<Option<i64>, StoreError> {
+fn open_stream(
+    transaction: &Transaction<'_>,
+    agent: i64,
+    stream: StreamId,
+    received: UtcMillis,
+) -> Result<OpenStream, StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO streams (agent, stream, through, above, last_received) VALUES (?1, ?2, 0, x'', ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![agent, stream.0.to_be_bytes(), received.millis()])?;
+    let (id, mark) = find_stream(transaction, agent, stream)?
+        .ok_or_else(|| damaged("streams", &"a row that was just written is not there"))?;
+    let first = transaction
+        .prepare_cached(
+            "SELECT a.trust, a.site, a.agent FROM streams s JOIN agents a ON a.id = s.agent
+             WHERE s.stream = ?1 AND s.id < ?2 ORDER BY s.id LIMIT 1",
+        )?
+        .query_row(params![stream.0.to_be_bytes(), id], |row| Ok(address(row)))
+        .optional()?;
+    Ok(OpenStream { id, mark, owner: first.transpose()?, conflicts: Vec::new() })
+}
+
+pub(crate) fn find_agent(connection: &Connection, agent: &AgentAddress) -> Result<Option<i64>, StoreError> {
     Ok(connection
         .prepare_cached("SELECT id FROM agents WHERE trust = ?1 AND site = ?2 AND agent = ?3")?
         .query_row(params![agent.trust.as_str(), agent.site.as_str(), agent.agent.as_str()], |row| row.get(0))
         .optional()?)
 }
 
-fn find_stream(connection: &Connection, agent: i64, stream: StreamId) -> Result<Option<(i64, Mark)>, StoreError> {
+pub(crate) fn find_stream(
+    connection: &Connection,
+    agent: i64,
+    stream: StreamId,
+) -> Result<Option<(i64, Mark)>, StoreError> {
     let row: Option<(i64, i64, Vec<u8>)> = connection
         .prepare_cached("SELECT id, through, above FROM streams WHERE agent = ?1 AND stream = ?2")?
         .query_row(params![agent, stream.0.to_be_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -504,6 +642,68 @@ fn find_stream(connection: &Connection, agent: i64, stream: StreamId) -> Result<
 }
 
 /// SQLite's integers are signed; the envelope's limit keeps seqs below that.
-fn row_seq(seq: Seq) -> Result<i64, StoreError> {
+pub(crate) fn row_seq(seq: Seq) -> Result<i64, StoreError> {
     i64::try_from(seq.0).map_err(|error| damaged("events", &error))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+mod tests {
+    use super::*;
+    use crate::Reader;
+    use room_events::{AgentId, ClockQuality, MilestoneReached, Token};
+
+    /// What [`Filing::event`] panics on in tests.
+    const PANIC: &[u8] = br#"{"panic":1}"#;
+
+    fn stamp() -> Vec<u8> {
+        let at = UtcMillis::saturating(0);
+        let case = Token { key: 1, digest: 1 };
+        let event = Event {
+            v: 1,
+            at,
+            captured: at,
+            mono: 0,
+            clock: ClockQuality::External,
+            source: SourceId::new("theatre-system").unwrap(),
+            order: 1,
+            site: None,
+            room: Some(RoomId::new("suite-1").unwrap()),
+            obs: Observation::Milestone(MilestoneReached { case, name: room_events::Milestone::IntoTheatre }),
+        };
+        wire::encode(&event, &mut [0; wire::MAX_EVENT_BYTES]).unwrap().to_vec()
+    }
+
+    #[test]
+    fn a_panic_stores_nothing_and_the_next_message_is_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path(), RunId(1)).unwrap();
+        let from = AgentAddress {
+            trust: TrustId::new("demo").unwrap(),
+            site: SiteId::new("main").unwrap(),
+            agent: AgentId::new("theatres").unwrap(),
+        };
+        let at = UtcMillis::saturating(0);
+        let message = |first, events: &[&[u8]]| {
+            let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
+            batch::encode(StreamId(1), Seq(first), Seq(1), events.iter().copied(), &mut buffer).unwrap().to_vec()
+        };
+        let good = stamp();
+        let (both, alone) = (message(1, &[&good, PANIC]), message(2, &[PANIC]));
+        let inbound = Inbound { from: &from, payload: &both };
+        let error = writer.commit(&[inbound], at).unwrap_err();
+        assert!(error.to_string().contains("asked to panic"), "{error}");
+        let answer = writer.refuse(&inbound, &error, at).unwrap().unwrap();
+        assert_eq!((answer.ack.through, answer.ack.failed.map(|failed| failed.n)), (0, Some(2)));
+        assert_eq!(Reader::open(dir.path()).unwrap().count_events().unwrap(), 0);
+
+        let first = message(1, &[&good]);
+        let done = writer.commit(&[Inbound { from: &from, payload: &first }], at).unwrap();
+        assert_eq!(done.stored, 1);
+        let inbound = Inbound { from: &from, payload: &alone };
+        let error = writer.commit(&[inbound], at).unwrap_err();
+        let answer = writer.refuse(&inbound, &error, at).unwrap().unwrap();
+        assert_eq!((answer.ack.through, answer.ack.failed), (2, None));
+        assert_eq!(Reader::open(dir.path()).unwrap().held().unwrap().quarantined, 1);
+    }
 }

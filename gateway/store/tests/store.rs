@@ -7,82 +7,12 @@
     reason = "a test fails by panicking, and its numbers are small"
 )]
 
-use std::path::Path;
+mod fixture;
 
 use delivery::ack::RunId;
-use delivery::batch;
-use room_events::topic::AgentAddress;
-use room_events::wire::{MAX_EVENT_BYTES, encode};
-use room_events::{
-    AgentId, Alive, Booking, ClockQuality, Event, Milestone, MilestoneReached, Observation, RoomId, RoomKind, Seq,
-    SiteId, SourceId, StreamId, Token, TrustId, UtcMillis,
-};
-use store::{Committed, Inbound, Reader, RoomSettings, StoreError, Writer};
-
-const STREAM: StreamId = StreamId(0xabc);
-
-fn agent() -> AgentAddress {
-    AgentAddress {
-        trust: TrustId::new("demo").unwrap(),
-        site: SiteId::new("main").unwrap(),
-        agent: AgentId::new("theatres").unwrap(),
-    }
-}
-
-fn minute(n: i64) -> UtcMillis {
-    UtcMillis::new(1_644_562_800_000).unwrap().plus_minutes(n)
-}
-
-fn event(room: &str, at: UtcMillis, obs: Observation) -> Vec<u8> {
-    let event = Event {
-        v: 1,
-        at,
-        captured: at,
-        mono: 0,
-        clock: ClockQuality::External,
-        source: SourceId::new("theatre-system").unwrap(),
-        order: 1,
-        site: None,
-        room: Some(RoomId::new(room).unwrap()),
-        obs,
-    };
-    encode(&event, &mut [0; MAX_EVENT_BYTES]).unwrap().to_vec()
-}
-
-fn stamp(case: u128, at: UtcMillis) -> Vec<u8> {
-    let case = Token { key: 1, digest: case };
-    event("suite-1", at, Observation::Milestone(MilestoneReached { case, name: Milestone::IntoTheatre }))
-}
-
-fn booked(room: &str, case: u128, start: UtcMillis) -> Vec<u8> {
-    let booking = Booking {
-        case: Token { key: 1, digest: case },
-        start: Some(start),
-        minutes: Some(60),
-        session: None,
-        specialty: None,
-        procedure: None,
-        admission: None,
-        class: None,
-        issued: None,
-    };
-    event(room, start.plus_minutes(-600), Observation::Booking(booking))
-}
-
-fn message(first: u64, floor: u64, events: &[Vec<u8>]) -> Vec<u8> {
-    let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
-    batch::encode(STREAM, Seq(first), Seq(floor), events.iter().map(Vec::as_slice), &mut buffer).unwrap().to_vec()
-}
-
-fn open(dir: &Path) -> Writer {
-    Writer::open(dir, RunId(7)).unwrap()
-}
-
-fn commit(writer: &mut Writer, messages: &[Vec<u8>]) -> Committed {
-    let from = agent();
-    let inbound: Vec<_> = messages.iter().map(|payload| Inbound { from: &from, payload }).collect();
-    writer.commit(&inbound, minute(1000)).unwrap()
-}
+use fixture::{agent, booked, commit, event, message, minute, open, stamp};
+use room_events::{Alive, Observation, RoomId, RoomKind, SourceId};
+use store::{Committed, Reader, RoomSettings, StoreError, Writer};
 
 fn through(done: &Committed) -> Vec<u64> {
     done.acknowledgements.iter().map(|a| a.ack.through).collect()
@@ -122,34 +52,6 @@ fn what_was_given_up_is_a_counted_gap_that_shrinks_when_it_comes_after_all() {
     let done = commit(&mut writer, &[message(3, 3, &[stamp(3, minute(3))])]);
     assert_eq!((done.stored, through(&done)), (1, vec![6]));
     assert_eq!(Reader::open(dir.path()).unwrap().held().unwrap().gone, 4);
-}
-
-#[test]
-fn other_bytes_under_a_taken_number_are_kept_beside_the_first() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut writer = open(dir.path());
-    let _ = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(1))])]);
-    for expected in [1, 0] {
-        let done = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(2))])]);
-        assert_eq!(done.conflicts, expected, "kept once");
-        assert_eq!(done.acknowledgements[0].ack.conflicts.as_slice(), [Seq(1)], "told each time");
-    }
-    let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!((reader.count_events().unwrap(), reader.held().unwrap().conflicts), (1, 1));
-}
-
-#[test]
-fn what_cannot_be_decoded_is_quarantined_and_its_neighbours_are_stored() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut writer = open(dir.path());
-    let events = [stamp(1, minute(1)), br#"{"v":9,"new":true}"#.to_vec(), stamp(3, minute(3))];
-    for quarantined in [1, 0] {
-        let done = commit(&mut writer, &[message(1, 1, &events)]);
-        assert_eq!((done.quarantined, through(&done)), (quarantined, vec![3]));
-    }
-    let done = commit(&mut writer, &[b"not a batch".to_vec()]);
-    assert_eq!((done.quarantined, done.acknowledgements.len()), (1, 0));
-    assert_eq!(Reader::open(dir.path()).unwrap().count_events().unwrap(), 2);
 }
 
 #[test]
@@ -204,7 +106,7 @@ fn a_missing_store_and_a_newer_one_are_refused_with_the_remedy() {
     drop(open(dir.path()));
     let raw = rusqlite::Connection::open(dir.path().join(store::FILE_NAME)).unwrap();
     raw.execute("UPDATE meta SET value = 99", []).unwrap();
-    assert!(matches!(Writer::open(dir.path(), RunId(1)), Err(StoreError::Schema { found: 99, .. })));
+    assert!(matches!(Writer::open(dir.path(), RunId(1)), Err(StoreError::Newer { found: 99, .. })));
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Check a configuration and what it points to.
     Check(CheckArgs),
+    /// Bring a store that an earlier version wrote up to date.
+    Upgrade(UpgradeArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -296,4 +298,12 @@ pub struct CheckArgs {
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `touchtime upgrade`
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    /// Folder of the store; its collector must not be running.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
 }

@@ -1,7 +1,7 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
 //! [`cli`] says what can be typed. [`report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
-//! extract; [`run`] is the long-running collector with its board; [`demo`] starts all parts as processes of their own.
+//! extract; [`upkeep`] looks after a store; [`run`] is the long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
@@ -21,6 +21,7 @@ pub mod signals;
 pub mod source;
 pub mod strays;
 pub mod transfer;
+pub mod upkeep;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => transfer::export(&arguments)?,
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
+        Command::Upgrade(arguments) => upkeep::upgrade(&arguments)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "touchtime", &mut std::io::stdout());
         }
