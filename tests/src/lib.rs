@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes with real deadlines")]
 
+pub mod mqtt;
 pub mod peer;
 pub mod plant;
 pub mod programs;

@@ -2,6 +2,7 @@
 
 mod board;
 mod command_line;
+mod hostile;
 mod no_std;
 mod path;
 
@@ -27,6 +28,11 @@ fn main() -> std::process::ExitCode {
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
+        needs(
+            Peer::Mosquitto,
+            "what_a_hostile_agent_sends_is_kept_and_counted_and_others_go_on",
+            hostile::what_cannot_be_read_is_kept_and_counted,
+        ),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
         needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),

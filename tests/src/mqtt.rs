@@ -1,0 +1,171 @@
+//! A small MQTT 5 client that sends any bytes: a real agent would refuse to send what a hostile one does.
+
+use std::io::{self, BufReader, Read, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A connection to a broker. Publishes are QoS 1; what comes in is QoS 0.
+#[derive(Debug)]
+pub struct Client {
+    stream: TcpStream,
+    incoming: Incoming,
+    last_id: u16,
+}
+
+/// The half that reads.
+#[derive(Debug)]
+pub struct Incoming(BufReader<TcpStream>);
+
+/// What a broker sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Packet {
+    /// It has taken, or refused, the publish of that number.
+    PubAck {
+        /// The publish.
+        id: u16,
+        /// 0 and 16 are good.
+        reason: u8,
+    },
+    /// A message of a subscription.
+    Message {
+        /// Its topic.
+        topic: String,
+        /// Its bytes.
+        payload: Vec<u8>,
+    },
+    /// The answer to a subscription.
+    SubAck,
+    /// It ends the connection, for that reason.
+    Disconnect(u8),
+}
+
+impl Client {
+    /// Connects with a clean start.
+    pub fn connect(port: u16, id: &str) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker listens");
+        stream.set_nodelay(true).expect("no delay");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
+        let incoming = Incoming(BufReader::new(stream.try_clone().expect("a second handle")));
+        let mut client = Self { stream, incoming, last_id: 0 };
+        // Version 5, clean start, keep-alive of ten minutes, no properties.
+        let mut body = [text("MQTT"), vec![5, 2, 2, 88, 0]].concat();
+        body.extend(text(id));
+        client.send(0x10, &body);
+        let (kind, body) = client.incoming.packet().expect("the broker answers");
+        assert_eq!((kind, body.get(1)), (0x20, Some(&0)), "the broker refuses the connection: {body:?}");
+        client
+    }
+
+    /// Subscribes, and waits for the answer.
+    pub fn subscribe(&mut self, filter: &str) {
+        let id = self.new_id();
+        self.send(0x82, &[id.to_be_bytes().to_vec(), vec![0], text(filter), vec![0]].concat());
+        while self.incoming.next_packet().expect("the broker answers") != Packet::SubAck {}
+    }
+
+    /// Sends a message; returns the number under which the broker will confirm it.
+    pub fn publish(&mut self, topic: &str, payload: &[u8]) -> u16 {
+        let id = self.new_id();
+        self.send(0x32, &[text(topic), id.to_be_bytes().to_vec(), vec![0], payload.to_vec()].concat());
+        id
+    }
+
+    /// Sends a message, and waits until the broker has taken or refused it; returns the reason code.
+    pub fn publish_and_wait(&mut self, topic: &str, payload: &[u8], mut meanwhile: impl FnMut(Packet)) -> u8 {
+        let sent = self.publish(topic, payload);
+        loop {
+            match self.incoming.next_packet().expect("the broker answers") {
+                Packet::PubAck { id, reason } if id == sent => return reason,
+                packet @ (Packet::PubAck { .. } | Packet::Message { .. } | Packet::SubAck | Packet::Disconnect(_)) => {
+                    meanwhile(packet);
+                }
+            }
+        }
+    }
+
+    /// The next packet; an error when none comes in time or the connection ends.
+    pub fn next_packet(&mut self) -> io::Result<Packet> {
+        self.incoming.next_packet()
+    }
+
+    /// How long [`Self::next_packet`] waits.
+    pub fn set_patience(&self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).expect("a time-out");
+    }
+
+    /// A second half for another thread.
+    pub fn reader(&self) -> Incoming {
+        Incoming(BufReader::new(self.stream.try_clone().expect("a second handle")))
+    }
+
+    fn new_id(&mut self) -> u16 {
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        self.last_id
+    }
+
+    fn send(&mut self, kind: u8, body: &[u8]) {
+        let mut packet = vec![kind];
+        let mut left = body.len();
+        loop {
+            let digit = u8::try_from(left % 128).unwrap_or(0);
+            left /= 128;
+            packet.push(if left > 0 { digit | 128 } else { digit });
+            if left == 0 {
+                break;
+            }
+        }
+        packet.extend_from_slice(body);
+        self.stream.write_all(&packet).expect("the broker takes it");
+    }
+}
+
+impl Incoming {
+    /// The next packet.
+    pub fn next_packet(&mut self) -> io::Result<Packet> {
+        let broken = || io::Error::other("not MQTT");
+        loop {
+            let (kind, body) = self.packet()?;
+            return Ok(match kind >> 4 {
+                3 => {
+                    let length =
+                        body.get(..2).map(|l| usize::from(l[0]) << 8 | usize::from(l[1])).ok_or_else(broken)?;
+                    let topic = body.get(2..2 + length).ok_or_else(broken)?;
+                    // Properties have less than 128 bytes here: a broker adds none.
+                    let properties = usize::from(*body.get(2 + length).ok_or_else(broken)?);
+                    let payload = body.get(3 + length + properties..).ok_or_else(broken)?.to_vec();
+                    Packet::Message { topic: String::from_utf8_lossy(topic).into_owned(), payload }
+                }
+                4 => {
+                    let id = body.get(..2).map(|id| u16::from_be_bytes([id[0], id[1]])).ok_or_else(broken)?;
+                    Packet::PubAck { id, reason: body.get(2).copied().unwrap_or(0) }
+                }
+                9 => Packet::SubAck,
+                14 => Packet::Disconnect(body.first().copied().unwrap_or(0)),
+                _ => continue,
+            });
+        }
+    }
+
+    fn packet(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let mut kind = [0];
+        self.0.read_exact(&mut kind)?;
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            let mut digit = [0];
+            self.0.read_exact(&mut digit)?;
+            length |= usize::from(digit[0] & 127) << shift;
+            shift += 7;
+            if digit[0] & 128 == 0 || shift > 21 {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body)?;
+        Ok((kind[0], body))
+    }
+}
+
+fn text(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).expect("a short text");
+    [&length.to_be_bytes(), text.as_bytes()].concat()
+}
