@@ -5,8 +5,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes with real deadlines")]
 
+pub mod broker;
 pub mod mqtt;
 pub mod peer;
+pub mod pki;
 pub mod plant;
 pub mod programs;
 pub mod proxy;

@@ -4,6 +4,9 @@ use std::io::{self, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// The reason code of a refusal: the access rules do not allow it.
+pub const NOT_AUTHORISED: u8 = 135;
+
 /// A connection to a broker. Publishes are QoS 1; what comes in is QoS 0.
 #[derive(Debug)]
 pub struct Client {
@@ -42,18 +45,48 @@ pub enum Packet {
 impl Client {
     /// Connects with a clean start.
     pub fn connect(port: u16, id: &str) -> Self {
+        let connected = Self::try_connect(port, id, None);
+        connected.unwrap_or_else(|reason| panic!("the broker refuses the connection with reason code {reason}"))
+    }
+
+    /// Connects as a user with a password; the reason code if the broker refuses.
+    pub fn connect_as(port: u16, user: &str, password: &str) -> Result<Self, u8> {
+        Self::try_connect(port, &format!("raw-{user}"), Some((user, password)))
+    }
+
+    fn try_connect(port: u16, id: &str, user: Option<(&str, &str)>) -> Result<Self, u8> {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the broker listens");
         stream.set_nodelay(true).expect("no delay");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
         let incoming = Incoming(BufReader::new(stream.try_clone().expect("a second handle")));
         let mut client = Self { stream, incoming, last_id: 0 };
-        // Version 5, clean start, keep-alive of ten minutes, no properties.
-        let mut body = [text("MQTT"), vec![5, 2, 2, 88, 0]].concat();
-        body.extend(text(id));
+        // Version 5, clean start with or without user and password, keep-alive of ten minutes, no properties.
+        let flags = if user.is_some() { 0b1100_0010 } else { 2 };
+        let mut body = [text("MQTT"), vec![5, flags, 2, 88, 0], text(id)].concat();
+        if let Some((user, password)) = user {
+            body.extend([text(user), text(password)].concat());
+        }
         client.send(0x10, &body);
         let (kind, body) = client.incoming.packet().expect("the broker answers");
-        assert_eq!((kind, body.get(1)), (0x20, Some(&0)), "the broker refuses the connection: {body:?}");
-        client
+        assert_eq!(kind, 0x20, "the answer to a connection: {body:?}");
+        match body.get(1) {
+            Some(0) => Ok(client),
+            reason => Err(reason.copied().unwrap_or(128)),
+        }
+    }
+
+    /// All messages that the broker sent before it answers now: it sends in order, so none can come later.
+    pub fn messages_so_far(&mut self) -> Vec<(String, Vec<u8>)> {
+        let id = self.new_id();
+        self.send(0x82, &[id.to_be_bytes().to_vec(), vec![0], text("a/question/of/order"), vec![0]].concat());
+        let mut messages = Vec::new();
+        loop {
+            match self.incoming.next_packet().expect("the broker answers") {
+                Packet::SubAck => return messages,
+                Packet::Message { topic, payload } => messages.push((topic, payload)),
+                Packet::PubAck { .. } | Packet::Disconnect(_) => {}
+            }
+        }
     }
 
     /// Subscribes, and waits for the answer.

@@ -1,5 +1,6 @@
 //! The whole system, on real parts: each test is a claim about what a user gets.
 
+mod access;
 mod board;
 mod command_line;
 mod hostile;
@@ -35,6 +36,11 @@ fn main() -> std::process::ExitCode {
         ),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
         needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),
+        needs(
+            Peer::Mosquitto,
+            "nobody_writes_or_reads_what_is_anothers",
+            access::nobody_writes_or_reads_what_is_anothers,
+        ),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()

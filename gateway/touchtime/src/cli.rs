@@ -42,6 +42,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Bring a store that an earlier version wrote up to date.
     Upgrade(UpgradeArgs),
+    /// Write the broker's access rules for the agents and collectors of a configuration.
+    AccessFile(AccessFileArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -306,4 +308,15 @@ pub struct UpgradeArgs {
     /// Folder of the store; its collector must not be running.
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,
+}
+
+/// `touchtime access-file`
+#[derive(Debug, Args)]
+pub struct AccessFileArgs {
+    /// Configuration file; its [[agents]] are let in.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }

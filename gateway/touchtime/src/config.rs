@@ -35,6 +35,12 @@ pub struct GatewayConfig {
     /// The trust's rooms; a room that is not listed is what its plan says, else a theatre.
     #[serde(default)]
     pub rooms: Vec<RoomConfig>,
+    /// The trust's agents, for the broker's access file; events of others are taken if the broker lets them in.
+    #[serde(default)]
+    pub agents: Vec<AgentConfig>,
+    /// Other collectors on the same broker, for its access file.
+    #[serde(default)]
+    pub collectors: Vec<OtherCollectorConfig>,
 }
 
 /// `[store]`
@@ -143,6 +149,37 @@ pub struct RoomConfig {
     pub name: Option<String>,
 }
 
+/// `[[agents]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AgentConfig {
+    /// The agent's site.
+    pub site: SiteId,
+    /// The agent's id.
+    pub id: AgentId,
+    /// Its MQTT user, or the common name of its certificate; default: its id.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
+impl AgentConfig {
+    /// Its MQTT user.
+    pub fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or(self.id.as_str())
+    }
+}
+
+/// `[[collectors]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OtherCollectorConfig {
+    /// Its name in acknowledgement topics.
+    pub id: AgentId,
+    /// Its MQTT user, or the common name of its certificate; default: its id.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
 /// A configuration that cannot be used; exit code 2.
 #[derive(Debug)]
 pub struct ConfigError {
@@ -196,7 +233,55 @@ impl GatewayConfig {
                 return Err(format!("rooms[{i}].id: `{}` is listed twice (remove one)", room.id));
             }
         }
+        self.check_users()
+    }
+
+    /// One MQTT user is one agent or one collector: with two under one name, each could write what is the other's.
+    fn check_users(&self) -> Result<(), String> {
+        let mut seen: Vec<(&str, String)> = Vec::new();
+        let agents = self.agents.iter().enumerate();
+        for (i, agent) in agents {
+            if !self.sites.is_empty() && !self.sites.iter().any(|site| site.id == agent.site) {
+                return Err(format!(
+                    "agents[{i}].site: there is no site `{}` under [[sites]] (add it, or correct the agent)",
+                    agent.site
+                ));
+            }
+            if self.agents[..i].iter().any(|other| other.site == agent.site && other.id == agent.id) {
+                return Err(format!(
+                    "agents[{i}].id: `{}` of site {} is listed twice (remove one)",
+                    agent.id, agent.site
+                ));
+            }
+            seen.push((agent.user(), format!("agents[{i}].user")));
+        }
+        for (i, (id, user)) in self.all_collectors().enumerate() {
+            let key = match i.checked_sub(1) {
+                None => "broker.username".to_owned(),
+                Some(i) => format!("collectors[{i}].user"),
+            };
+            if i > 0 && self.all_collectors().take(i).any(|(other, _)| other == id) {
+                return Err(format!("collectors[{}].id: `{id}` is listed twice (give each collector its own)", i - 1));
+            }
+            seen.push((user, key));
+        }
+        for (i, (user, key)) in seen.iter().enumerate() {
+            if user.is_empty() || user.trim() != *user || user.chars().any(char::is_control) {
+                return Err(format!("{key}: {user:?} is no user name (no space around it, no line break in it)"));
+            }
+            if let Some((_, other)) = seen[..i].iter().find(|(other, _)| other == user) {
+                return Err(format!("{key}: `{user}` is already {other} (give each agent and collector its own user)"));
+            }
+        }
         Ok(())
+    }
+
+    /// This collector and the others on its broker, each with its MQTT user.
+    pub fn all_collectors(&self) -> impl Iterator<Item = (&AgentId, &str)> {
+        let own = (&self.collector.id, self.broker.username.as_deref().unwrap_or(self.collector.id.as_str()));
+        let others =
+            self.collectors.iter().map(|other| (&other.id, other.user.as_deref().unwrap_or(other.id.as_str())));
+        std::iter::once(own).chain(others)
     }
 
     /// The zone of a site.
@@ -255,6 +340,22 @@ mod tests {
         check(
             &format!("{GOOD}[[sites]]\nid = \"main\"\n[[rooms]]\nsite = \"mian\"\nid = \"a\"\nkind = \"theatre\"\n"),
             "rooms[0].site: there is no site `mian` under [[sites]] (add it, or correct the room)",
+        );
+        check(
+            &format!("{GOOD}[[agents]]\nsite = \"main\"\nid = \"a\"\n[[agents]]\nsite = \"east\"\nid = \"a\"\n"),
+            "agents[1].user: `a` is already agents[0].user (give each agent and collector its own user)",
+        );
+        check(
+            &format!("{GOOD}[[agents]]\nsite = \"main\"\nid = \"c1\"\n"),
+            "broker.username: `c1` is already agents[0].user (give each agent and collector its own user)",
+        );
+        check(
+            &format!("{GOOD}[[agents]]\nsite = \"main\"\nid = \"a\"\nuser = \"a\\ntopic write #\"\n"),
+            "agents[0].user: \"a\\ntopic write #\" is no user name (no space around it, no line break in it)",
+        );
+        check(
+            &format!("{GOOD}[[collectors]]\nid = \"c1\"\nuser = \"x\"\n"),
+            "collectors[0].id: `c1` is listed twice (give each collector its own)",
         );
         check(
             &format!("{GOOD}[[sites]]\nid = \"main\"\nzone = \"Europe/Londn\"\n"),

@@ -1,10 +1,12 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
 //! [`cli`] says what can be typed. [`report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
-//! extract; [`upkeep`] looks after a store; [`run`] is the long-running collector with its board; [`demo`] starts all parts as processes of their own.
+//! extract; [`upkeep`] looks after a store; [`access`] writes the broker's rules; [`run`] is the long-running collector with
+//! its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
+pub mod access;
 pub mod check;
 pub mod cli;
 pub mod clock;
@@ -71,6 +73,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
         Command::Upgrade(arguments) => upkeep::upgrade(&arguments)?,
+        Command::AccessFile(arguments) => access::run(&arguments)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "touchtime", &mut std::io::stdout());
         }
