@@ -1,10 +1,10 @@
 //! The acknowledgement: what a collector tells an agent after it has committed a batch.
 //!
 //! ```text
-//! {"run":"<32 hex>","counter":12,"stream":"<32 hex>","through":640,"conflicts":[17],"failed":{"first":641,"n":64}}
+//! {"run":"<32 hex>","counter":12,"stream":"<32 hex>","through":640,"floor":7,"conflicts":[17],"failed":{"first":641,"n":64}}
 //! ```
 //!
-//! `conflicts` and `failed` are left out when there are none. Only this lets an agent forget an event; a broker's PUBACK
+//! `floor`, `conflicts` and `failed` are left out when there are none. Only this lets an agent forget an event; a broker's PUBACK
 //! never does. Not retained: an old one would speak for a database that may no longer exist.
 
 use core::fmt;
@@ -59,8 +59,14 @@ pub struct Ack {
     pub counter: u64,
     /// Of which stream.
     pub stream: StreamId,
-    /// All seqs from 1 to this one are accounted for: stored, quarantined, or declared gone by a floor. 0: none yet.
+    /// All seqs from 1 to this one are accounted for: those below `floor` stored, quarantined or declared gone, the others
+    /// stored or quarantined. 0: none yet.
     pub through: u64,
+    /// The lowest floor of the answered batches. What was declared gone below it may still be held by an agent with a
+    /// lower floor (a copied outbox), for which this acknowledgement therefore does not count. Absent in one from a
+    /// collector of version 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Seq>,
     /// Seqs of the answered batches that the collector already had with other bytes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Seq, MAX_ACK_CONFLICTS>,
@@ -119,6 +125,7 @@ mod tests {
             counter: 12,
             stream: StreamId(0xbeef),
             through: 640,
+            floor: None,
             conflicts: Vec::new(),
             failed: None,
         }
@@ -128,7 +135,12 @@ mod tests {
     fn acknowledgements_are_the_golden_ones() {
         let plain = include_bytes!("../tests/golden/ack.json").trim_ascii_end();
         let full = include_bytes!("../tests/golden/ack-full.json").trim_ascii_end();
-        let with_all = Ack { conflicts: [Seq(17)].into(), failed: Some(Failed { first: Seq(641), n: 64 }), ..ack() };
+        let with_all = Ack {
+            floor: Some(Seq(7)),
+            conflicts: [Seq(17)].into(),
+            failed: Some(Failed { first: Seq(641), n: 64 }),
+            ..ack()
+        };
         for (ack, golden) in [(ack(), plain), (with_all, full)] {
             let mut buffer = [0; MAX_ACK_BYTES];
             assert_eq!(encode(&ack, &mut buffer), Ok(golden));
@@ -145,6 +157,7 @@ mod tests {
             counter: u64::MAX,
             stream: StreamId(u128::MAX),
             through: u64::MAX,
+            floor: Some(Seq(u64::MAX)),
             conflicts,
             failed: Some(Failed { first: Seq(u64::MAX), n: u32::MAX }),
         };

@@ -11,7 +11,9 @@
 //! - [`status`]: the retained status of an agent: [`status::encode`], [`status::decode`].
 //! - [`receiver`]: the collector's half: [`Mark`] of a stream ([`Mark::take`] says what of a batch is to be stored),
 //!   [`Receiver::acknowledge`] makes the acknowledgement after the commit.
-//! - [`sender`]: the agent's half: [`Sender`] says what to send next and what may be deleted.
+//! - [`sender`]: the agent's half: [`Sender`] says what to send next and what is acknowledged by whom.
+//! - [`keep`]: what an outbox keeps and for how long, and whether there is room: [`Kept`], [`Space`].
+//! - [`loss`]: observations that found no room, counted until an event tells of them: [`OpenLoss`].
 #![no_std]
 
 #[cfg(test)]
@@ -20,6 +22,8 @@ extern crate std;
 pub mod ack;
 pub mod batch;
 mod buffer;
+pub mod keep;
+pub mod loss;
 pub mod receiver;
 mod scan;
 pub mod sender;
@@ -27,6 +31,8 @@ pub mod status;
 
 pub use ack::{Ack, Failed, RunId};
 pub use batch::{Batch, MAX_BATCH_EVENTS};
-pub use receiver::{Mark, Receiver, SeqRange, Taken};
+pub use keep::{Kept, Room, Space};
+pub use loss::OpenLoss;
+pub use receiver::{Answered, Binding, Mark, OnFailure, Receiver, SeqRange, Taken};
 pub use sender::{AckOutcome, Next, Sender, Settings};
 pub use status::Status;

@@ -6,10 +6,16 @@
 //! 1. begins a transaction, copies the mark and calls [`Mark::take`];
 //! 2. writes each event that is to be stored (a duplicate changes nothing; a known key with other bytes is a conflict,
 //!    kept under (key, digest); bytes that are no event go to quarantine), the gaps and the mark;
-//! 3. commits, and only then calls [`Receiver::acknowledge`]. If the commit fails, the copy is thrown away and the batch
-//!    is acknowledged as failed with the old mark.
+//! 3. commits, and only then calls [`Receiver::acknowledge`]. If the commit fails, panics included, the copy is thrown
+//!    away and [`classify_failure`] says what follows; the broker's message is settled in any case, because a batch that
+//!    it delivers again and again would hold up all others.
 //!
-//! A mark says what is *accounted* for, not what is *held*: a seq that was declared gone and comes after all is stored.
+//! A stream belongs to the agent that was first heard with it ([`classify_binding`]). Under another agent's topic it is
+//! accounted for under that agent's own key, in quarantine: it moves nobody else's mark.
+//!
+//! A mark says what is *accounted* for, not what is *held*: a seq that was declared gone and comes after all is stored,
+//! and an agent that still holds it must not take it for delivered. So each acknowledgement answers a floor: from it on,
+//! what is gone does not count ([`Answered`]).
 
 use core::fmt;
 use heapless::Vec;
@@ -157,6 +163,55 @@ impl Mark {
     }
 }
 
+/// Whose a stream is, by the topic that it came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// Nobody's so far: bind it to this agent.
+    New,
+    /// This agent's.
+    Own,
+    /// Another agent's (a copied outbox, a wrong configuration): quarantine its events under this agent's key, account
+    /// for them there, alarm. Never refuse them: this may be the only copy.
+    Foreign,
+}
+
+/// Whose a stream is. `owner`: the agent that the collector first heard with it.
+pub fn classify_binding<A: PartialEq>(owner: Option<&A>, from: &A) -> Binding {
+    match owner {
+        None => Binding::New,
+        Some(owner) if owner == from => Binding::Own,
+        Some(_) => Binding::Foreign,
+    }
+}
+
+/// What to do with a batch whose commit failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "an agent that is not told waits for its timer, and the batch fails again"]
+pub enum OnFailure {
+    /// Acknowledge it as failed, with the mark as it was: the agent sends it again in halves.
+    Halve(Failed),
+    /// It has one event, which is therefore the cause: commit its raw bytes as *unreadable* and account for it. If that
+    /// fails too, the disk is the cause: acknowledge it as failed.
+    Stub(Seq, Failed),
+}
+
+/// What to do with a batch whose commit failed.
+pub fn classify_failure(batch: &Batch<'_>) -> OnFailure {
+    let failed = Failed { first: batch.first, n: u32::try_from(batch.len()).unwrap_or(u32::MAX) };
+    if failed.n == 1 { OnFailure::Stub(batch.first, failed) } else { OnFailure::Halve(failed) }
+}
+
+/// What an acknowledgement answers: one batch, or several of one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// Their stream.
+    pub stream: StreamId,
+    /// The lowest of their floors.
+    pub floor: Seq,
+    /// The lowest seq from `floor` on that was declared gone and has not come after all. Its sender holds it.
+    pub missing: Option<Seq>,
+}
+
 /// One opening of a collector's database, which numbers its acknowledgements.
 #[derive(Debug)]
 pub struct Receiver {
@@ -180,14 +235,17 @@ impl Receiver {
     /// agent to draw a new stream.
     pub fn acknowledge(
         &mut self,
-        stream: StreamId,
+        answered: Answered,
         mark: &Mark,
         conflicts: impl IntoIterator<Item = Seq>,
         failed: Option<Failed>,
     ) -> Ack {
         self.counter += 1;
         let conflicts = conflicts.into_iter().take(MAX_ACK_CONFLICTS).collect();
-        Ack { run: self.run, counter: self.counter, stream, through: mark.through(), conflicts, failed }
+        let Answered { stream, floor, missing } = answered;
+        let missing = missing.filter(|seq| *seq >= floor);
+        let through = missing.map_or(mark.through(), |seq| mark.through().min(seq.0.saturating_sub(1)));
+        Ack { run: self.run, counter: self.counter, stream, through, floor: Some(floor), conflicts, failed }
     }
 }
 
@@ -288,10 +346,38 @@ mod tests {
         let mut receiver = Receiver::opened(RunId(9));
         let mut mark = Mark::default();
         let _ = mark.take(&batch(1, 2, 1));
-        let first = receiver.acknowledge(StreamId(1), &mark, [], None);
-        let second = receiver.acknowledge(StreamId(1), &mark, [Seq(2)], None);
+        let answered = Answered { stream: StreamId(1), floor: Seq(1), missing: None };
+        let first = receiver.acknowledge(answered, &mark, [], None);
+        let second = receiver.acknowledge(answered, &mark, [Seq(2)], None);
         assert_eq!((first.counter, first.through), (1, 2));
         assert_eq!((second.counter, second.conflicts.as_slice()), (2, [Seq(2)].as_slice()));
+    }
+
+    #[test]
+    fn what_is_gone_is_not_acknowledged_to_one_who_holds_it() {
+        let mut receiver = Receiver::opened(RunId(9));
+        let mut mark = Mark::default();
+        let _ = mark.take(&batch(1, 2, 1));
+        let _ = mark.take(&batch(5, 2, 5));
+        let mut through = |floor, missing: Option<u64>| {
+            let answered = Answered { stream: StreamId(1), floor: Seq(floor), missing: missing.map(Seq) };
+            receiver.acknowledge(answered, &mark, [], None).through
+        };
+        assert_eq!([through(5, None), through(1, Some(3)), through(4, Some(4))], [6, 2, 3]);
+        assert_eq!(through(5, Some(3)), 6, "the gap lies below the floor");
+    }
+
+    #[test]
+    fn only_an_event_alone_is_called_unreadable() {
+        assert_eq!(classify_failure(&batch(5, 2, 1)), OnFailure::Halve(Failed { first: Seq(5), n: 2 }));
+        assert_eq!(classify_failure(&batch(5, 1, 1)), OnFailure::Stub(Seq(5), Failed { first: Seq(5), n: 1 }));
+    }
+
+    #[test]
+    fn a_stream_stays_with_the_agent_that_was_first_heard_with_it() {
+        assert_eq!(classify_binding(None, &"a"), Binding::New);
+        assert_eq!(classify_binding(Some(&"a"), &"a"), Binding::Own);
+        assert_eq!(classify_binding(Some(&"a"), &"b"), Binding::Foreign);
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! The agent's half: what to send next, what an acknowledgement means, and what may be deleted.
 //!
-//! Pointer, window, timer and halving are kept for each required collector, so that a dead one does not slow the living;
-//! what one of them needs is published once and counts for all. Marks live in memory only: a process that opens the
+//! Pointer, window, timer and halving are kept for each collector, so that a dead one does not slow the living; what one
+//! of them needs is published once and counts for all. The *required* ones decide what may be deleted; those that *also*
+//! collect are served as long as the events are held, and hold nothing back. Marks live in memory only: a process that opens the
 //! outbox sends it all again, and the collector's answers move the marks. Nothing here is written to a disk, so sending
 //! works on a full one.
 //!
@@ -16,8 +17,11 @@ use room_events::{Seq, StreamId};
 use crate::ack::{Ack, RunId};
 use crate::batch::MAX_BATCH_EVENTS;
 
-/// The most required collectors.
+/// The most required collectors, and the most that also collect.
 pub const MAX_COLLECTORS: usize = 4;
+
+/// All collectors of an agent.
+const MAX_ALL: usize = 2 * MAX_COLLECTORS;
 
 /// How many earlier runs of a collector are remembered. A word of one that was long under way costs a rewind, never
 /// more, and the same word only once.
@@ -90,8 +94,8 @@ pub enum Ignored {
     NotConnected,
     /// Its counter is not higher than the last one's of its run.
     Old,
-    /// The collector is not a required one.
-    NotRequired,
+    /// The collector is neither a required one nor one that also collects.
+    Stranger,
     /// The outbox does not know the stream (any more).
     UnknownStream,
 }
@@ -111,7 +115,7 @@ pub struct Held {
 struct StreamState {
     held: Held,
     // In the order of `Sender::collectors`.
-    ways: [Way; MAX_COLLECTORS],
+    ways: [Way; MAX_ALL],
 }
 
 /// How far one stream is with one collector.
@@ -123,8 +127,17 @@ struct Way {
     pointer: u64,
     /// Highest seq sent (or told gone) since the process opened the outbox or saw the collector's run.
     sent: u64,
-    /// After a failed batch: send no more than this at a time, until the mark reaches the second number.
-    halved: Option<(u64, u64)>,
+    /// After a failed batch.
+    halved: Option<Halving>,
+}
+
+/// Seqs that a failed batch held, which are sent in smaller ones: the collector can then name the one that it cannot
+/// store. Outside of them batches are whole.
+#[derive(Debug, Clone, Copy)]
+struct Halving {
+    first: u64,
+    last: u64,
+    size: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -148,13 +161,16 @@ struct Collector {
 pub struct Sender<const STREAMS: usize> {
     settings: Settings,
     connected: bool,
-    collectors: Vec<Collector, MAX_COLLECTORS>,
+    // The required ones first.
+    collectors: Vec<Collector, MAX_ALL>,
+    required: usize,
     streams: Vec<StreamState, STREAMS>,
 }
 
 impl<const STREAMS: usize> Sender<STREAMS> {
-    /// A sender for so many required collectors (at least one, at most [`MAX_COLLECTORS`]), with nothing to send yet.
-    pub fn new(settings: Settings, required: usize) -> Self {
+    /// A sender for so many required collectors (at least one, at most [`MAX_COLLECTORS`]) and so many that also collect,
+    /// with nothing to send yet. Collectors are known by their index, the required ones first.
+    pub fn new(settings: Settings, required: usize, also: usize) -> Self {
         let collector = Collector {
             run: None,
             past_runs: Vec::new(),
@@ -165,11 +181,12 @@ impl<const STREAMS: usize> Sender<STREAMS> {
             timed: None,
             ack_ms: 0,
         };
-        let count = required.clamp(1, MAX_COLLECTORS);
+        let required = required.clamp(1, MAX_COLLECTORS);
         Self {
             settings,
             connected: false,
-            collectors: core::iter::repeat_n(collector, count).collect(),
+            collectors: core::iter::repeat_n(collector, required + also.min(MAX_COLLECTORS)).collect(),
+            required,
             streams: Vec::new(),
         }
     }
@@ -190,7 +207,7 @@ impl<const STREAMS: usize> Sender<STREAMS> {
             return true;
         }
         let way = Way { pointer: held.floor.0, ..Way::default() };
-        self.streams.push(StreamState { held, ways: [way; MAX_COLLECTORS] }).is_ok()
+        self.streams.push(StreamState { held, ways: [way; MAX_ALL] }).is_ok()
     }
 
     /// Forgets a stream whose record was deleted from the outbox.
@@ -252,19 +269,23 @@ impl<const STREAMS: usize> Sender<STREAMS> {
         }
     }
 
-    /// An acknowledgement came from the required collector with this index.
+    /// An acknowledgement came from the collector with this index.
     pub fn handle_ack(&mut self, index: usize, ack: &Ack, now: u64) -> AckOutcome {
         if !self.connected {
             return AckOutcome::Ignored(Ignored::NotConnected);
         }
         let Some(collector) = self.collectors.get_mut(index) else {
-            return AckOutcome::Ignored(Ignored::NotRequired);
+            return AckOutcome::Ignored(Ignored::Stranger);
         };
         match collector.hear(ack) {
             Heard::New => {}
             Heard::Old => return AckOutcome::Ignored(Ignored::Old),
             Heard::OtherRun => {
                 self.rewind_to_floor(index);
+                // A batch that kills a collector makes it open its database anew with each attempt.
+                if let Some(state) = self.streams.iter_mut().find(|s| s.held.stream == ack.stream) {
+                    state.handle_failed(index, ack);
+                }
                 return AckOutcome::Rewound;
             }
         }
@@ -272,21 +293,17 @@ impl<const STREAMS: usize> Sender<STREAMS> {
         let Some(state) = self.streams.iter_mut().find(|s| s.held.stream == ack.stream) else {
             return AckOutcome::Ignored(Ignored::UnknownStream);
         };
-        let Some(way) = state.ways.get_mut(index) else { return AckOutcome::Ignored(Ignored::NotRequired) };
-        let through = ack.through.min(way.sent);
+        let Some(way) = state.ways.get_mut(index) else { return AckOutcome::Ignored(Ignored::Stranger) };
+        // One who holds less may have called gone what is still held here.
+        let is_for_us = ack.floor.is_none_or(|floor| floor <= state.held.floor);
+        let through = if is_for_us { ack.through.min(way.sent) } else { 0 };
         let progress = through > way.mark;
         if progress {
             way.mark = through;
             way.pointer = way.pointer.max(through + 1);
         }
-        way.halved = way.halved.filter(|&(_, until)| way.mark < until);
-        // A single event that failed becomes a stub at the collector; if even that fails, the timer repeats it.
-        if let Some(failed) = ack.failed.filter(|f| f.n > 1 && f.first.0 > way.mark) {
-            let size = u64::from(failed.n / 2);
-            let until = failed.first.0 + u64::from(failed.n) - 1;
-            way.halved = Some(way.halved.map_or((size, until), |(s, u)| (s.min(size), u.max(until))));
-            way.pointer = way.pointer.min(way.mark + 1).max(state.held.floor.0);
-        }
+        way.halved = way.halved.filter(|halved| way.mark < halved.last);
+        state.handle_failed(index, ack);
         let new_stream = newest == Some(ack.stream) && !ack.conflicts.is_empty();
         self.after_ack(index, progress, now);
         AckOutcome::Counted { progress, new_stream }
@@ -294,15 +311,15 @@ impl<const STREAMS: usize> Sender<STREAMS> {
 
     /// Highest seq of the stream that all required collectors have acknowledged; everything up to it may be deleted.
     pub fn acknowledged_by_all(&self, stream: StreamId) -> u64 {
-        self.marks(stream).min().unwrap_or(0)
+        self.marks(stream).take(self.required).min().unwrap_or(0)
     }
 
     /// Highest seq that at least one required collector has acknowledged: may be deleted when there is no other room.
     pub fn acknowledged_by_one(&self, stream: StreamId) -> u64 {
-        self.marks(stream).max().unwrap_or(0)
+        self.marks(stream).take(self.required).max().unwrap_or(0)
     }
 
-    /// Each required collector's mark for a stream.
+    /// Each collector's mark for a stream, the required ones' first.
     pub fn marks(&self, stream: StreamId) -> impl Iterator<Item = u64> + '_ {
         let ways = self.streams.iter().find(|s| s.held.stream == stream).map(|s| &s.ways);
         ways.into_iter().flatten().take(self.collectors.len()).map(|way| way.mark)
@@ -317,6 +334,11 @@ impl<const STREAMS: usize> Sender<STREAMS> {
     /// Whether every required collector accounts for every seq of every stream.
     pub fn is_all_acknowledged(&self) -> bool {
         self.streams().all(|held| self.acknowledged_by_all(held.stream) >= held.last.0)
+    }
+
+    /// Whether every collector, also those that are not required, accounts for every seq of every stream.
+    pub fn has_nothing_to_tell(&self) -> bool {
+        self.streams().all(|held| self.marks(held.stream).all(|mark| mark >= held.last.0))
     }
 
     /// The streams known, oldest first.
@@ -357,7 +379,8 @@ impl<const STREAMS: usize> Sender<STREAMS> {
     fn rewind_to_floor(&mut self, index: usize) {
         for state in &mut self.streams {
             if let Some(way) = state.ways.get_mut(index) {
-                *way = Way { pointer: state.held.floor.0, ..Way::default() };
+                // What could not be stored before is not more likely to be stored now.
+                *way = Way { pointer: state.held.floor.0, halved: way.halved, ..Way::default() };
             }
         }
         if let Some(collector) = self.collectors.get_mut(index) {
@@ -383,12 +406,10 @@ impl<const STREAMS: usize> Sender<STREAMS> {
                 }
                 continue;
             }
-            let size = way.halved.map_or(MAX_BATCH_EVENTS as u64, |(size, _)| size.max(1));
+            let (size, alone) = way.next_size();
             let n = (last.0 + 1).saturating_sub(way.pointer).min(size);
             let fits = under_way + n <= window || mine == 0;
-            // While a batch is being halved, one at a time, so that a failure names one of them.
-            let alone = way.halved.is_none() || mine == 0;
-            if n > 0 && fits && alone {
+            if n > 0 && fits && (!alone || mine == 0) {
                 return Some(Span { stream, first: Seq(way.pointer), n, floor });
             }
             under_way += n.min(window);
@@ -449,7 +470,37 @@ impl Collector {
     }
 }
 
+impl Way {
+    /// The most events of the next batch, and whether nothing else may be under way with it: while a batch is being
+    /// halved, one at a time, so that a failure names one of them.
+    fn next_size(&self) -> (u64, bool) {
+        let whole = MAX_BATCH_EVENTS as u64;
+        match self.halved {
+            Some(halved) if self.pointer < halved.first => (whole.min(halved.first - self.pointer), false),
+            Some(halved) if self.pointer <= halved.last => {
+                (halved.size.max(1).min(halved.last + 1 - self.pointer), true)
+            }
+            Some(_) | None => (whole, false),
+        }
+    }
+}
+
 impl StreamState {
+    /// Halves a batch that the collector could not store. A single event becomes a stub there; if even that fails, the
+    /// disk is the cause, and the timer repeats it.
+    fn handle_failed(&mut self, index: usize, ack: &Ack) {
+        let Some(way) = self.ways.get_mut(index) else { return };
+        let Some(failed) = ack.failed.filter(|f| f.n > 1 && f.first.0 > way.mark) else { return };
+        let (first, n) = (failed.first.0, u64::from(failed.n));
+        let new = Halving { first, last: first.saturating_add(n - 1).min(self.held.last.0), size: n / 2 };
+        way.halved = Some(way.halved.map_or(new, |old| Halving {
+            first: old.first.min(new.first),
+            last: old.last.max(new.last),
+            size: old.size.min(new.size),
+        }));
+        way.pointer = way.pointer.min(way.mark + 1).max(self.held.floor.0);
+    }
+
     /// Events sent to the collector and not acknowledged.
     fn under_way(&self, index: usize) -> Option<u64> {
         let way = self.ways.get(index)?;

@@ -9,7 +9,7 @@ struct Agent(Sender<4>);
 
 impl Agent {
     fn with(required: usize, held: &[(StreamId, u64, u64)]) -> Self {
-        let mut sender = Sender::new(Settings::default(), required);
+        let mut sender = Sender::new(Settings::default(), required, 0);
         for &(stream, floor, last) in held {
             assert!(sender.handle_held(Held { stream, floor: Seq(floor), last: Seq(last) }));
         }
@@ -33,7 +33,7 @@ impl Agent {
 }
 
 fn ack(run: u128, counter: u64, stream: StreamId, through: u64) -> Ack {
-    Ack { run: RunId(run), counter, stream, through, conflicts: heapless::Vec::new(), failed: None }
+    Ack { run: RunId(run), counter, stream, through, floor: None, conflicts: heapless::Vec::new(), failed: None }
 }
 
 const PROGRESS: AckOutcome = AckOutcome::Counted { progress: true, new_stream: false };
@@ -59,7 +59,7 @@ fn a_stuck_stream_does_not_hold_back_a_later_one() {
 
 #[test]
 fn nothing_is_sent_or_counted_before_the_subscription() {
-    let mut sender = Sender::<4>::new(Settings::default(), 1);
+    let mut sender = Sender::<4>::new(Settings::default(), 1, 0);
     assert!(sender.handle_held(Held { stream: A, floor: Seq(1), last: Seq(3) }));
     assert_eq!(sender.poll_next(0), Next::Idle);
     assert_eq!(sender.handle_ack(0, &ack(1, 1, A, 3), 0), AckOutcome::Ignored(Ignored::NotConnected));
@@ -167,7 +167,7 @@ fn a_failed_batch_is_sent_again_in_halves_one_at_a_time() {
     assert_eq!(agent.0.handle_ack(0, &failed(1, 1, 64), 1), NO_PROGRESS);
     assert_eq!(agent.send_all(1), [(A, 1, 32)]);
     assert_eq!(agent.0.handle_ack(0, &ack(1, 2, A, 32), 2), PROGRESS);
-    assert_eq!(agent.send_all(2), [(A, 33, 32)]);
+    assert_eq!(agent.send_all(2), [(A, 33, 32), (A, 65, 64)], "what lies behind goes whole");
     assert_eq!(agent.0.handle_ack(0, &failed(3, 33, 32), 3), NO_PROGRESS);
     assert_eq!(agent.send_all(3), [(A, 33, 16)]);
     // The collector stored the second batch meanwhile; past the failed one, batches are whole again.
@@ -230,6 +230,48 @@ fn a_conflict_in_the_newest_stream_asks_for_a_new_one() {
 #[test]
 fn strangers_and_unknown_streams_are_ignored() {
     let mut agent = Agent::with(1, &[(A, 1, 2)]);
-    assert_eq!(agent.ack(1, 1, 1, A, 2), AckOutcome::Ignored(Ignored::NotRequired));
+    assert_eq!(agent.ack(1, 1, 1, A, 2), AckOutcome::Ignored(Ignored::Stranger));
     assert_eq!(agent.ack(0, 1, 1, B, 2), AckOutcome::Ignored(Ignored::UnknownStream));
+}
+
+#[test]
+fn an_acknowledgement_to_a_copy_that_holds_less_is_not_taken_for_ones_own() {
+    let mut agent = Agent::with(1, &[(A, 1, 100)]);
+    let _ = agent.send_all(0);
+    let answering = |counter, floor, through| Ack { floor: Some(Seq(floor)), ..ack(1, counter, A, through) };
+    assert_eq!(agent.0.handle_ack(0, &answering(1, 51, 100), 1), NO_PROGRESS);
+    assert_eq!(agent.0.handle_ack(0, &answering(2, 1, 50), 1), PROGRESS);
+    assert!(agent.0.handle_held(Held { stream: A, floor: Seq(51), last: Seq(100) }));
+    assert_eq!(agent.0.handle_ack(0, &answering(3, 1, 60), 1), PROGRESS, "an answer to one's own lower floor");
+}
+
+#[test]
+fn one_that_also_collects_is_served_and_holds_nothing_back() {
+    let mut sender = Sender::<4>::new(Settings::default(), 1, 1);
+    assert!(sender.handle_held(Held { stream: A, floor: Seq(1), last: Seq(2) }));
+    sender.handle_subscribed();
+    let mut agent = Agent(sender);
+    assert_eq!(agent.send_all(0), [(A, 1, 2)]);
+    assert_eq!(agent.ack(0, 1, 1, A, 2), PROGRESS);
+    assert!(agent.0.is_all_acknowledged() && !agent.0.has_nothing_to_tell());
+    assert_eq!((agent.0.acknowledged_by_all(A), agent.0.unacknowledged()), (2, 0));
+    assert_eq!(agent.send_all(30_000), [(A, 1, 2)], "it has not answered yet");
+    assert_eq!(agent.ack(1, 9, 1, A, 2), PROGRESS);
+    assert!(agent.0.has_nothing_to_tell());
+    assert_eq!(agent.ack(2, 9, 1, A, 2), AckOutcome::Ignored(Ignored::Stranger));
+}
+
+#[test]
+fn a_batch_that_kills_its_collector_each_time_is_halved_all_the_same() {
+    let mut agent = Agent::with(1, &[(A, 1, 70), (B, 1, 64)]);
+    let _ = agent.send_all(0);
+    let failed =
+        |run, stream, first, n| Ack { failed: Some(Failed { first: Seq(first), n }), ..ack(run, 1, stream, 0) };
+    assert_eq!(agent.0.handle_ack(0, &ack(1, 1, A, 0), 1), NO_PROGRESS);
+    assert_eq!(agent.0.handle_ack(0, &failed(2, A, 65, 6), 1), AckOutcome::Rewound);
+    assert_eq!(agent.0.handle_ack(0, &failed(3, B, 1, 64), 1), AckOutcome::Rewound);
+    // What came before the failed batch goes whole; each stream remembers its own.
+    assert_eq!(agent.send_all(2), [(A, 1, 64), (B, 1, 32)]);
+    assert_eq!(agent.0.handle_ack(0, &ack(3, 2, A, 64), 3), PROGRESS);
+    assert_eq!(agent.send_all(4), [(A, 65, 3)]);
 }

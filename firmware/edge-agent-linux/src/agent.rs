@@ -61,7 +61,7 @@ impl Agent {
         };
         let collectors: Vec<String> = config.collectors.required.iter().map(ToString::to_string).collect();
         let mut agent = Self {
-            sender: Box::new(Sender::new(settings, collectors.len())),
+            sender: Box::new(Sender::new(settings, collectors.len(), 0)),
             outbox,
             stamper,
             clock,
@@ -198,7 +198,7 @@ impl Agent {
                 self.note_acknowledged();
             }
             AckOutcome::Ignored(Ignored::Old) => tracing::debug!(collector, "an old acknowledgement"),
-            AckOutcome::Ignored(why @ (Ignored::NotConnected | Ignored::NotRequired | Ignored::UnknownStream)) => {
+            AckOutcome::Ignored(why @ (Ignored::NotConnected | Ignored::Stranger | Ignored::UnknownStream)) => {
                 tracing::debug!(collector, ?why, "an acknowledgement was ignored");
             }
         }

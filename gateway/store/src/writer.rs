@@ -12,7 +12,7 @@ use std::path::Path;
 use chrono_tz::Tz;
 use delivery::ack::{Ack, Failed, RunId};
 use delivery::batch::{self, Batch};
-use delivery::receiver::{Mark, Receiver, SeqRange};
+use delivery::receiver::{Answered, Mark, Receiver, SeqRange};
 use room_events::topic::AgentAddress;
 use room_events::{Event, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -151,7 +151,8 @@ impl Writer {
         let (streams, mut done) =
             self.transact(received, |filing| messages.iter().try_for_each(|message| filing.message(message)))?;
         for ((to, stream), open) in streams {
-            let ack = self.receiver.acknowledge(stream, &open.mark, open.conflicts, None);
+            let answered = Answered { stream, floor: open.floor, missing: open.missing };
+            let ack = self.receiver.acknowledge(answered, &open.mark, open.conflicts, None);
             done.acknowledgements.push(Acknowledgement { to, ack });
         }
         Ok(done)
@@ -197,7 +198,8 @@ impl Writer {
             match self.transact(received, |filing| filing.stub(message.from, &batch, &reason)) {
                 Ok((streams, _)) => {
                     let ack = streams.into_values().next().map(|open| {
-                        let ack = self.receiver.acknowledge(batch.stream, &open.mark, open.conflicts, None);
+                        let answered = Answered { stream: batch.stream, floor: open.floor, missing: open.missing };
+                        let ack = self.receiver.acknowledge(answered, &open.mark, open.conflicts, None);
                         Acknowledgement { to: message.from.clone(), ack }
                     });
                     return Ok(ack);
@@ -205,13 +207,16 @@ impl Writer {
                 Err(error) => tracing::error!(%error, "nor could it be set aside"),
             }
         }
-        let mark = find_agent(&self.connection, message.from)?
+        let known = find_agent(&self.connection, message.from)?
             .map(|agent| find_stream(&self.connection, agent, batch.stream))
             .transpose()?
-            .flatten()
-            .map_or_else(Mark::default, |(_, mark)| mark);
+            .flatten();
+        let missing =
+            known.as_ref().map(|(id, _)| first_gap(&self.connection, *id, batch.floor)).transpose()?.flatten();
+        let mark = known.map_or_else(Mark::default, |(_, mark)| mark);
+        let answered = Answered { stream: batch.stream, floor: batch.floor, missing };
         let n = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        let ack = self.receiver.acknowledge(batch.stream, &mark, [], Some(Failed { first: batch.first, n }));
+        let ack = self.receiver.acknowledge(answered, &mark, [], Some(Failed { first: batch.first, n }));
         Ok(Some(Acknowledgement { to: message.from.clone(), ack }))
     }
 }
@@ -228,6 +233,10 @@ pub(crate) struct OpenStream {
     mark: Mark,
     /// The agent that the stream belongs to, if that is another one.
     owner: Option<AgentAddress>,
+    /// The lowest floor of the batches taken.
+    floor: Seq,
+    /// The lowest gap from there on.
+    missing: Option<Seq>,
     conflicts: Vec<Seq>,
 }
 
@@ -292,6 +301,7 @@ impl<'t> Filing<'t> {
             Err(error) => return self.keep_message(agent, &error.to_string(), message.payload),
         };
         let open = self.open(message.from, agent, batch.stream)?;
+        open.floor = open.floor.min(batch.floor);
         let before = open.mark.clone();
         let taken = open.mark.take(&batch);
         let stream_row = open.id;
@@ -315,12 +325,14 @@ impl<'t> Filing<'t> {
     fn stub(&mut self, from: &AgentAddress, batch: &Batch<'_>, reason: &str) -> Result<(), StoreError> {
         let agent = self.agent_id(from)?;
         let open = self.open(from, agent, batch.stream)?;
+        open.floor = open.floor.min(batch.floor);
         let taken = open.mark.take(batch);
         let stream_row = open.id;
         for range in &taken.gone {
             self.add_gap(stream_row, *range)?;
         }
         for (seq, bytes) in batch.numbered().take(taken.store) {
+            self.fill_gap(stream_row, seq)?;
             self.keep(&Kept { agent, key: Some((batch.stream, seq)), cause: Cause::Unreadable, reason, bytes })?;
         }
         Ok(())
@@ -518,7 +530,8 @@ impl<'t> Filing<'t> {
         let mut mark = self
             .transaction
             .prepare_cached("UPDATE streams SET through = ?2, above = ?3, last_received = ?4 WHERE id = ?1")?;
-        for open in self.streams.values() {
+        for open in self.streams.values_mut() {
+            open.missing = first_gap(self.transaction, open.id, open.floor)?;
             let above: Vec<u8> = open
                 .mark
                 .above()
@@ -608,7 +621,16 @@ fn open_stream(
         )?
         .query_row(params![stream.0.to_be_bytes(), id], |row| Ok(address(row)))
         .optional()?;
-    Ok(OpenStream { id, mark, owner: first.transpose()?, conflicts: Vec::new() })
+    Ok(OpenStream { id, mark, owner: first.transpose()?, floor: batch::MAX_SEQ, missing: None, conflicts: Vec::new() })
+}
+
+/// The lowest seq from `floor` on that was declared gone and has not come after all.
+fn first_gap(connection: &Connection, stream: i64, floor: Seq) -> Result<Option<Seq>, StoreError> {
+    let first: Option<i64> = connection
+        .prepare_cached("SELECT max(first, ?2) FROM gaps WHERE stream = ?1 AND last >= ?2 ORDER BY first LIMIT 1")?
+        .query_row(params![stream, row_seq(floor)?], |row| row.get(0))
+        .optional()?;
+    first.map(|seq| u64::try_from(seq).map(Seq).map_err(|error| damaged("gaps", &error))).transpose()
 }
 
 pub(crate) fn find_agent(connection: &Connection, agent: &AgentAddress) -> Result<Option<i64>, StoreError> {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use delivery::{Mark, Receiver, RunId, ack, batch};
+use delivery::{Answered, Mark, Receiver, RunId, ack, batch};
 use room_events::StreamId;
 use room_events::topic::Topic;
 use rumqttc::v5::mqttbytes::QoS;
@@ -81,7 +81,8 @@ pub async fn collect(port: u16, stored: Stored) {
             for (seq, bytes) in batch.numbered().take(taken.store) {
                 stored.lock().unwrap().insert((batch.stream, seq.0), bytes.to_vec());
             }
-            let answer = receiver.acknowledge(batch.stream, mark, [], None);
+            let answered = Answered { stream: batch.stream, floor: batch.floor, missing: None };
+            let answer = receiver.acknowledge(answered, mark, [], None);
             let mut buffer = [0; ack::MAX_ACK_BYTES];
             let bytes = ack::encode(&answer, &mut buffer).unwrap().to_vec();
             let topic = Topic::Ack { to: from, collector: "primary".parse().unwrap() }.text();
