@@ -79,9 +79,21 @@ pub fn wrong_commands_exit_2() {
 }
 
 pub fn help_texts() {
-    for command in
-        ["demo", "run", "report", "explain", "export", "import", "check", "upgrade", "access-file", "completions"]
-    {
+    for command in [
+        "demo",
+        "run",
+        "report",
+        "explain",
+        "export",
+        "import",
+        "check",
+        "quarantine",
+        "backup",
+        "restore",
+        "upgrade",
+        "access-file",
+        "completions",
+    ] {
         let text = run(touchtime().args([command, "--help"])).good();
         assert!(text.contains("Usage: touchtime"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 110), "{command}: a line is too long for a terminal");

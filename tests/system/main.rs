@@ -6,6 +6,7 @@ mod command_line;
 mod hostile;
 mod no_std;
 mod path;
+mod upkeep;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use touchtime_tests::peer::Peer;
@@ -28,6 +29,9 @@ fn main() -> std::process::ExitCode {
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
+        test("what_is_held_back_is_listed_shown_and_tried_again", upkeep::quarantine_on_the_command_line),
+        test("a_backup_comes_back_and_a_damaged_one_does_not", upkeep::backup_and_restore),
+        test("a_store_of_an_earlier_version_is_upgraded_on_request", upkeep::stores_of_other_versions),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         needs(
             Peer::Mosquitto,

@@ -4,6 +4,8 @@
 //! stream's mark are committed in one transaction, so a restart never finds one without the other. Results are not
 //! kept: they are computed from events, so that another rule set restates history.
 
+mod backup;
+mod lock;
 mod migrate;
 mod place;
 mod quarantine;
@@ -15,9 +17,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+pub use backup::{BackedUp, Restored, backup, restore};
 pub use place::place_of;
 pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
-pub use reader::{Held, Reader, RoomRow};
+pub use reader::{Conflict, Gap, Held, Reader, RoomRow};
 pub use schema::SCHEMA_VERSION;
 pub use writer::{Acknowledgement, Committed, Inbound, RoomSettings, Writer};
 
@@ -102,6 +105,30 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What SQLite says of a database: damage is told with the remedy.
+    pub(crate) fn of_file(file: &Path, error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Broken { file: file.to_owned(), problem: error.to_string() }
+            }
+            Some(_) | None => Self::Sqlite(error),
+        }
+    }
+
+    /// The same, with the file where SQLite names none.
+    pub(crate) fn of(self, file: &Path) -> Self {
+        if let Self::Sqlite(error) = self { Self::of_file(file, error) } else { self }
+    }
+
+    /// The same of a file that nobody else uses: whatever SQLite finds wrong with it, it is no store.
+    pub(crate) fn of_broken(self, file: &Path) -> Self {
+        if let Self::Sqlite(error) = self {
+            Self::Broken { file: file.to_owned(), problem: error.to_string() }
+        } else {
+            self
+        }
+    }
+
     /// Whether the trouble is the disk's, the file's or another process's, so that it says nothing of the message that was
     /// to be stored.
     pub fn is_of_the_store(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chrono_tz::Tz;
+use delivery::receiver::SeqRange;
 use room_events::topic::AgentAddress;
 use room_events::wire;
 use room_events::{AgentId, EventId, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, Token, TrustId, UtcMillis};
@@ -37,6 +38,34 @@ pub struct RoomRow {
     pub last_alive: Option<UtcMillis>,
 }
 
+/// Numbers that an agent declared gone before their events arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// Whose.
+    pub agent: AgentAddress,
+    /// In which stream.
+    pub stream: StreamId,
+    /// Which.
+    pub seqs: SeqRange,
+    /// When the message came that declared it.
+    pub declared: UtcMillis,
+}
+
+/// One of several events under one number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Whose.
+    pub agent: AgentAddress,
+    /// The number.
+    pub id: EventId,
+    /// What tells this one from the others.
+    pub digest: Vec<u8>,
+    /// What it is about.
+    pub kind: String,
+    /// When it came.
+    pub received: UtcMillis,
+}
+
 /// What did not become part of the figures, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
@@ -54,6 +83,8 @@ const RECORD: &str = "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.body
     FROM events e JOIN streams s ON s.id = e.stream JOIN agents a ON a.id = s.agent";
 
 impl Reader {
+    pub(crate) const COUNT_EVENTS: &str = "SELECT count(*) FROM events WHERE digest = x''";
+
     /// Opens the store in `dir` for reading.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let file = file_in(dir);
@@ -62,10 +93,10 @@ impl Reader {
         }
         // Not SQLITE_OPEN_READ_ONLY: the last reader of a WAL database must be able to make its shared-memory file.
         let connection =
-            Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        schema::check_version(&connection)?;
+        schema::check_version(&connection).map_err(|error| error.of(&file))?;
         Ok(Self { connection })
     }
 
@@ -180,9 +211,49 @@ impl Reader {
         })
     }
 
+    /// Every gap, in order of agent, stream and number.
+    pub fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT a.trust, a.site, a.agent, s.stream, g.first, g.last, g.received
+             FROM gaps g JOIN streams s ON s.id = g.stream JOIN agents a ON a.id = s.agent
+             ORDER BY a.trust, a.site, a.agent, s.id, g.first",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut gaps = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (agent, first) = key(row)?;
+            let last: i64 = row.get(5)?;
+            let last = u64::try_from(last).map_err(|error| damaged("gaps", &error))?;
+            gaps.push(Gap {
+                agent,
+                stream: first.stream,
+                seqs: SeqRange { first: first.seq, last: Seq(last) },
+                declared: UtcMillis::saturating(row.get(6)?),
+            });
+        }
+        Ok(gaps)
+    }
+
+    /// Every event whose number another one has, in order of agent, stream and number.
+    pub fn conflicts(&self) -> Result<Vec<Conflict>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.digest, e.kind, e.received
+             FROM events e JOIN streams s ON s.id = e.stream JOIN agents a ON a.id = s.agent
+             WHERE e.digest <> x'' ORDER BY a.trust, a.site, a.agent, s.id, e.seq, e.digest",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut conflicts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (agent, id) = key(row)?;
+            let received = UtcMillis::saturating(row.get(7)?);
+            conflicts.push(Conflict { agent, id, digest: row.get(5)?, kind: row.get(6)?, received });
+        }
+        Ok(conflicts)
+    }
+
     /// How many events are stored, those in conflict left out; reads all keys.
     pub fn count_events(&self) -> Result<u64, StoreError> {
-        self.count("SELECT count(*) FROM events WHERE digest = x''")
+        self.count(Self::COUNT_EVENTS)
     }
 
     fn count(&self, sql: &str) -> Result<u64, StoreError> {

@@ -17,9 +17,10 @@ use room_events::topic::AgentAddress;
 use room_events::{Event, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
+use crate::lock::{self, Lock};
 use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
 use crate::reader::{address, case_blob, damaged};
-use crate::{StoreError, file_in, place_of, schema};
+use crate::{StoreError, backup, file_in, place_of, schema};
 
 /// The one writing handle of a store.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Writer {
     agents: BTreeMap<AgentAddress, i64>,
     rooms: BTreeMap<(TrustId, SiteId, RoomId), i64>,
     zones: BTreeMap<(TrustId, SiteId), Tz>,
+    _locks: Vec<Lock>,
 }
 
 /// One message from an agent's events topic.
@@ -89,18 +91,38 @@ pub struct RoomSettings {
 }
 
 impl Writer {
-    /// Opens the store in `dir`, or makes one; `run` is 128 random bits drawn for this opening.
+    /// Opens the store in `dir`, or makes one, beside the collector that may be running; `run` is 128 random bits drawn for
+    /// this opening.
     pub fn open(dir: &Path, run: RunId) -> Result<Self, StoreError> {
         std::fs::create_dir_all(dir).map_err(|error| StoreError::Folder { dir: dir.to_owned(), problem: error })?;
-        let mut connection = Connection::open(file_in(dir))?;
+        let lock = lock::for_writing(dir)?;
+        Self::open_locked(dir, run, vec![lock])
+    }
+
+    /// Opens the store in `dir`, or makes one, as its one collector. A damaged database is refused: what is written to one
+    /// may be lost, while the agents keep what nobody acknowledges.
+    pub fn open_to_collect(dir: &Path, run: RunId) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(dir).map_err(|error| StoreError::Folder { dir: dir.to_owned(), problem: error })?;
+        let locks = vec![lock::for_writing(dir)?, lock::for_collecting(dir)?];
+        let file = file_in(dir);
+        if file.metadata().is_ok_and(|file| file.len() > 0) {
+            backup::check(&file)?;
+        }
+        Self::open_locked(dir, run, locks)
+    }
+
+    fn open_locked(dir: &Path, run: RunId, locks: Vec<Lock>) -> Result<Self, StoreError> {
+        let file = file_in(dir);
+        let mut connection = Connection::open(&file)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        schema::prepare(&mut connection)?;
+        schema::prepare(&mut connection).map_err(|error| error.of(&file))?;
         Ok(Self {
             connection,
             receiver: Receiver::opened(run),
             agents: BTreeMap::new(),
             rooms: BTreeMap::new(),
             zones: BTreeMap::new(),
+            _locks: locks,
         })
     }
 
@@ -194,7 +216,12 @@ impl Writer {
     ) -> Result<Option<Acknowledgement>, StoreError> {
         let Ok(batch) = batch::decode(message.payload) else { return Ok(None) };
         if batch.len() == 1 && !cause.is_of_the_store() {
-            let reason = cause.to_string();
+            // The words of a panic may hold what it stumbled over; they stay in the log.
+            let reason = if matches!(cause, StoreError::Panicked(_)) {
+                "storing it panicked; the collector's log says where".to_owned()
+            } else {
+                cause.to_string()
+            };
             match self.transact(received, |filing| filing.stub(message.from, &batch, &reason)) {
                 Ok((streams, _)) => {
                     let ack = streams.into_values().next().map(|open| {

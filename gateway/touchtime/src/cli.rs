@@ -40,6 +40,13 @@ pub enum Command {
     Import(ImportArgs),
     /// Check a configuration and what it points to.
     Check(CheckArgs),
+    /// Show what could not become part of the figures, and try it again.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Copy a store to a file while its collector runs.
+    Backup(BackupArgs),
+    /// Put a backup in the place of a store whose collector is stopped.
+    Restore(BackupArgs),
     /// Bring a store that an earlier version wrote up to date.
     Upgrade(UpgradeArgs),
     /// Write the broker's access rules for the agents and collectors of a configuration.
@@ -319,4 +326,66 @@ pub struct AccessFileArgs {
     /// Write to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `touchtime backup` and `touchtime restore`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// The backup: a new file for `backup`, a kept one for `restore`.
+    pub file: PathBuf,
+}
+
+/// `touchtime quarantine`
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// Messages and events that could not be read, could not be stored or came under a wrong agent.
+    List(HeldArgs),
+    /// One of these.
+    Show(ShowArgs),
+    /// Decode them again, after an upgrade; what is good now moves to the events.
+    Retry(RetryArgs),
+    /// Numbers that an agent gave up before their events arrived.
+    Gaps(HeldArgs),
+    /// Events that came under one number; all of them count.
+    Conflicts(HeldArgs),
+}
+
+/// `touchtime quarantine list`, `gaps` and `conflicts`
+#[derive(Debug, Args)]
+pub struct HeldArgs {
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Form of the output.
+    #[arg(long, default_value = "table")]
+    pub format: Format,
+}
+
+/// `touchtime quarantine show`
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Its number in `quarantine list`.
+    pub id: i64,
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Show the text itself instead of its shape. It came from outside and may hold anything, a patient's name too.
+    #[arg(long)]
+    pub text: bool,
+}
+
+/// `touchtime quarantine retry`
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Their numbers in `quarantine list`; default: all.
+    pub ids: Vec<i64>,
+    /// Folder of the store; its collector may be running.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Also take in events of a stream that belongs to another agent: this agent was renamed or got that one's disk.
+    #[arg(long)]
+    pub accept_foreign: bool,
 }

@@ -1,8 +1,8 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
 //! [`cli`] says what can be typed. [`report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
-//! extract; [`upkeep`] looks after a store; [`access`] writes the broker's rules; [`run`] is the long-running collector with
-//! its board; [`demo`] starts all parts as processes of their own.
+//! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
+//! long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
@@ -16,6 +16,7 @@ pub mod explain;
 pub mod extract;
 pub mod measured;
 pub mod output;
+pub mod quarantine;
 pub mod random;
 pub mod report;
 pub mod run;
@@ -72,6 +73,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => transfer::export(&arguments)?,
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
+        Command::Quarantine(command) => quarantine::run(&command)?,
+        Command::Backup(arguments) => upkeep::backup(&arguments)?,
+        Command::Restore(arguments) => upkeep::restore(&arguments)?,
         Command::Upgrade(arguments) => upkeep::upgrade(&arguments)?,
         Command::AccessFile(arguments) => access::run(&arguments)?,
         Command::Completions { shell } => {

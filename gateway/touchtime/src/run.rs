@@ -31,7 +31,7 @@ pub fn run(arguments: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
-    let mut writer = Writer::open(&config.store.dir, RunId(crate::random::bits_128()?))
+    let mut writer = Writer::open_to_collect(&config.store.dir, RunId(crate::random::bits_128()?))
         .with_context(|| format!("store {}", config.store.dir.display()))?;
     for site in &config.sites {
         writer.describe_site(&config.trust, &site.id, site.zone)?;

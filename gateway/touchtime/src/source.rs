@@ -276,18 +276,18 @@ fn conditions(reader: &Reader) -> anyhow::Result<Vec<Condition>> {
         })
     };
     let messages = held(
-        counts.quarantined,
+        counts.quarantined + counts.not_kept,
         Severity::Warning,
         "Messages",
-        "In quarantine: they could not be read. Nothing is lost.",
-        "See the collector's log.",
+        "In quarantine: unreadable, or under a wrong agent. Nothing is lost.",
+        "See `touchtime quarantine list`.",
     );
     let conflicts = held(
         counts.conflicts,
         Severity::Warning,
         "Conflicts",
         "Two different events came under one number; both are kept.",
-        "Was an agent's disk cloned?",
+        "Was an agent's disk cloned? See `touchtime quarantine conflicts`.",
     );
     let gone = (counts.gone > 0).then(|| Condition {
         severity: Severity::Bad,
@@ -295,7 +295,7 @@ fn conditions(reader: &Reader) -> anyhow::Result<Vec<Condition>> {
         subject: "Events".to_owned(),
         standing: format!("{} lost", counts.gone),
         text: "Given up by their agent before they arrived.".to_owned(),
-        advice: Some("Check that agent's disk and outbox.".to_owned()),
+        advice: Some("Check that agent's disk: `touchtime quarantine gaps`.".to_owned()),
     });
     Ok(messages.into_iter().chain(conflicts).chain(gone).collect())
 }
@@ -434,5 +434,35 @@ mod tests {
         assert_eq!(told(Status { clock: ClockQuality::Holdover, ..well.clone() }), ["Agent th-1: clock runs free"]);
         assert_eq!(told(Status { online: false, ..well.clone() }), ["Agent th-1: 7 waiting"]);
         assert_eq!(told(Status { online: false, depth: 0, ..well }), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_store_holds_back_is_shown_with_its_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = store::Writer::open(dir.path(), delivery::ack::RunId(1)).unwrap();
+        let from = AgentAddress {
+            trust: room_events::TrustId::new("north").unwrap(),
+            site: SiteId::new("main").unwrap(),
+            agent: room_events::AgentId::new("th-1").unwrap(),
+        };
+        let alive = |at: u32| {
+            format!(
+                r#"{{"v":1,"at":{at},"captured":{at},"mono":0,"clock":"external","source":"s","order":1,"obs":{{"alive":{{}}}}}}"#
+            )
+        };
+        let mut send = |first: u32, event: &str| {
+            let payload = format!(
+                r#"{{"v":1,"stream":"0000000000000000000000000000beef","first":{first},"floor":{first},"events":[{event}]}}"#
+            );
+            let _ =
+                writer.commit(&[store::Inbound { from: &from, payload: payload.as_bytes() }], UtcMillis::MIN).unwrap();
+        };
+        send(4, &alive(1));
+        send(4, &alive(2));
+        send(5, r#"{"v":9}"#);
+        send(6, r#"{"v":9}"#);
+        let shown = conditions(&Reader::open(dir.path()).unwrap()).unwrap();
+        let told: Vec<_> = shown.iter().map(|c| format!("{}: {}", c.subject, c.standing)).collect();
+        assert_eq!(told, ["Messages: 2 held", "Conflicts: 1 held", "Events: 3 lost"]);
     }
 }

@@ -1,4 +1,4 @@
-//! `touchtime upgrade`: what a store needs beside being read and written.
+//! `touchtime backup`, `restore` and `upgrade`: what a store needs beside being read and written.
 
 use std::path::Path;
 
@@ -6,8 +6,34 @@ use anyhow::bail;
 use delivery::ack::RunId;
 use store::{FILE_NAME, Reader, StoreError, Writer};
 
-use crate::cli::UpgradeArgs;
+use crate::cli::{BackupArgs, UpgradeArgs};
+use crate::clock::wall_now;
 use crate::output::say;
+
+/// `touchtime backup`
+pub fn backup(arguments: &BackupArgs) -> anyhow::Result<()> {
+    let done = store::backup(&arguments.store, &arguments.file)?;
+    say(&format!("{} holds {} events in {} bytes", arguments.file.display(), done.events, done.bytes));
+    Ok(())
+}
+
+/// `touchtime restore`
+pub fn restore(arguments: &BackupArgs) -> anyhow::Result<()> {
+    let done = store::restore(&arguments.store, &arguments.file, wall_now())?;
+    say(&format!("{} holds {} events now", arguments.store.display(), done.events));
+    if let Some(replaced) = done.replaced {
+        say(&format!("the database that was there is {} (remove it when nothing is missing)", replaced.display()));
+    }
+    if done.schema < store::SCHEMA_VERSION {
+        say(&format!(
+            "it has schema {}; its collector brings it up to date, or `touchtime upgrade --store {}`",
+            done.schema,
+            arguments.store.display()
+        ));
+    }
+    say("start the collector: the agents send again what the backup lacks, as far as they still hold it");
+    Ok(())
+}
 
 /// `touchtime upgrade`
 pub fn upgrade(arguments: &UpgradeArgs) -> anyhow::Result<()> {
