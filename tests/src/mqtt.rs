@@ -1,7 +1,8 @@
 //! A small MQTT 5 client that sends any bytes: a real agent would refuse to send what a hostile one does.
 
 use std::io::{self, BufReader, Read, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// The reason code of a refusal: the access rules do not allow it.
@@ -137,18 +138,83 @@ impl Client {
     }
 
     fn send(&mut self, kind: u8, body: &[u8]) {
-        let mut packet = vec![kind];
-        let mut left = body.len();
-        loop {
-            let digit = u8::try_from(left % 128).unwrap_or(0);
-            left /= 128;
-            packet.push(if left > 0 { digit | 128 } else { digit });
-            if left == 0 {
-                break;
-            }
+        self.stream.write_all(&packet(kind, body)).expect("the broker takes it");
+    }
+}
+
+/// A packet of that first byte.
+fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![kind];
+    let mut left = body.len();
+    loop {
+        let digit = u8::try_from(left % 128).unwrap_or(0);
+        left /= 128;
+        packet.push(if left > 0 { digit | 128 } else { digit });
+        if left == 0 {
+            break;
         }
-        packet.extend_from_slice(body);
-        self.stream.write_all(&packet).expect("the broker takes it");
+    }
+    packet.extend_from_slice(body);
+    packet
+}
+
+/// A broker with one client that keeps to no limit: it sends whatever it is told to, as fast as it can.
+#[derive(Debug)]
+pub struct RudeBroker {
+    stream: TcpStream,
+    messages: mpsc::Receiver<Vec<u8>>,
+    sent: u16,
+}
+
+impl RudeBroker {
+    /// Waits for its client to connect and to subscribe.
+    pub fn serve(listener: &TcpListener) -> Self {
+        let (stream, _) = listener.accept().expect("a client comes");
+        let mut incoming = Incoming(BufReader::new(stream.try_clone().expect("a second handle")));
+        let mut answering = stream.try_clone().expect("a third handle");
+        let mut answer = move |kind: u8, body: &[u8]| answering.write_all(&packet(kind, body)).is_ok();
+        let (kind, _) = incoming.packet().expect("a packet");
+        assert_eq!(kind, 0x10, "a client begins with CONNECT");
+        assert!(answer(0x20, &[0, 0, 0]));
+        let (kind, body) = incoming.packet().expect("a packet");
+        assert_eq!(kind, 0x82, "this client subscribes at once");
+        // Two filters, granted at QoS 1.
+        assert!(answer(0x90, &[body[0], body[1], 0, 1, 1]));
+        let (messages_in, messages) = mpsc::channel();
+        std::thread::spawn(move || {
+            while let Ok((kind, body)) = incoming.packet() {
+                let goes_on = match kind >> 4 {
+                    3 => {
+                        let length = usize::from(u16::from_be_bytes([body[0], body[1]]));
+                        let payload = body[length + 5..].to_vec();
+                        answer(0x40, &body[length + 2..length + 4]) && messages_in.send(payload).is_ok()
+                    }
+                    12 => answer(0xd0, &[]),
+                    _ => true,
+                };
+                if !goes_on {
+                    return;
+                }
+            }
+        });
+        Self { stream, messages, sent: 0 }
+    }
+
+    /// How long the client may read nothing.
+    pub fn set_patience(&self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).expect("a time-out");
+    }
+
+    /// Sends a message at QoS 1, whatever is outstanding.
+    pub fn send(&mut self, topic: &str, payload: &[u8]) {
+        self.sent = self.sent.checked_add(1).unwrap_or(1);
+        let body = [text(topic), self.sent.to_be_bytes().to_vec(), vec![0], payload.to_vec()].concat();
+        self.stream.write_all(&packet(0x32, &body)).expect("the client reads");
+    }
+
+    /// What the client publishes next, if it does within that time.
+    pub fn published(&self, within: Duration) -> Option<Vec<u8>> {
+        self.messages.recv_timeout(within).ok()
     }
 }
 

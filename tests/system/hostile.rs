@@ -1,9 +1,10 @@
 //! An agent that sends what it likes: others' events go on, and what cannot be read is kept and counted.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use touchtime_tests::mqtt::{Client, Packet};
+use touchtime_tests::mqtt::{Client, Packet, RudeBroker};
 use touchtime_tests::peer::{Running, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{root, run, touchtime};
 use touchtime_tests::web;
@@ -165,6 +166,39 @@ pub fn what_cannot_be_read_is_kept_and_counted() {
     assert_eq!(of("honest") as u64, honest.through);
     assert!(of("hostile") >= 2, "the good neighbours of bad events are stored");
     assert_eq!(of("stranger"), 0);
+}
+
+pub fn a_broker_that_keeps_to_no_limit_stops_nothing() {
+    const BATCHES: u64 = 12_000;
+    const WINDOW: u64 = 512;
+    let dir = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (mut collector, log) = collector(dir.path(), port, free_port());
+    let mut broker = RudeBroker::serve(&listener);
+    // A client that stops reading shall fail here, not hang.
+    broker.set_patience(Duration::from_secs(30));
+    let (topic, event) = (events_topic("honest"), milestone());
+    let (mut through, mut sent, mut in_vain) = (0, 0, 0);
+    while through < BATCHES {
+        // First everything at once; then, as an agent does, a window of what is not acknowledged.
+        let end = if sent == 0 { BATCHES } else { BATCHES.min(through + WINDOW) };
+        let before = through;
+        for seq in through + 1..=end {
+            broker.send(&topic, &batch(HONEST, seq, &[&event]));
+        }
+        sent = sent.max(end);
+        while through < end {
+            let Some(payload) = broker.published(Duration::from_secs(1)) else { break };
+            let ack: serde_json::Value = serde_json::from_slice(&payload).expect("an acknowledgement");
+            through = through.max(ack["through"].as_u64().expect("a number"));
+        }
+        in_vain = if through > before { 0 } else { in_vain + 1 };
+        assert!(in_vain < 10, "nothing more is acknowledged after {through}");
+    }
+    assert!(collector.0.try_wait().expect("a child can be asked").is_none(), "the collector has ended");
+    let said = std::fs::read_to_string(&log).expect("the log");
+    assert!(!said.contains("panicked"), "{said}");
 }
 
 fn collector(dir: &Path, broker: u16, board: u16) -> (Running, std::path::PathBuf) {

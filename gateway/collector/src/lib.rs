@@ -59,9 +59,10 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     // What an earlier connection delivered may still wait here while the next one delivers; so more than one share of
-    // RECEIVE_MAXIMUM, and the polling task never waits.
+    // RECEIVE_MAXIMUM. The polling task never waits for room, so that the answers always get out.
     let (arrivals, taken) = mpsc::channel(4 * usize::from(RECEIVE_MAXIMUM));
-    let (answers, to_send) = mpsc::channel(usize::from(RECEIVE_MAXIMUM));
+    // Each holds a group of messages, of up to RECEIVE_MAXIMUM: few, so that memory is bounded whatever a broker sends.
+    let (answers, to_send) = mpsc::channel(4);
     // SQLite blocks; it has a thread of its own.
     let intake = std::thread::Builder::new()
         .name("intake".to_owned())

@@ -13,6 +13,7 @@ use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, ConnectReturnCode, Filter, Packet, PubAckReason, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use crate::intake::{Answers, Arrival};
@@ -123,6 +124,7 @@ async fn poll(
     arrivals: mpsc::Sender<Arrival>,
 ) -> Ended {
     let mut was_up = false;
+    let mut left_out = 0_u64;
     loop {
         let packet = match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => packet,
@@ -174,9 +176,26 @@ async fn poll(
                         continue;
                     }
                 };
-                // Never waits: the channel holds as many as the broker may have outstanding.
-                if arrivals.send(Arrival { from, publish, connection }).await.is_err() {
-                    return Ended { was_up, why: "the storing thread has ended".to_owned() };
+                // This task must not wait for room: what would make room waits for this task to send the answers.
+                match arrivals.try_send(Arrival { from, publish, connection }) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(arrival)) => {
+                        // The channel holds more than a broker may have outstanding, but some send more: mosquitto 2.0.11
+                        // does once its queue has filled. The broker is told that this one is done with, its agent is not,
+                        // and sends it again.
+                        let _ = client.try_ack(&arrival.publish);
+                        left_out += 1;
+                        if left_out.is_power_of_two() {
+                            tracing::warn!(
+                                agent = %arrival.from,
+                                left_out,
+                                "the broker sends more at once than it may; left to the agents to send again"
+                            );
+                        }
+                    }
+                    Err(TrySendError::Closed(_)) => {
+                        return Ended { was_up, why: "the storing thread has ended".to_owned() };
+                    }
                 }
             }
             // No matching subscriber: the agent is away; it asks again when it is back.
