@@ -10,11 +10,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes with real deadlines")]
 
+mod disks;
 mod kills;
 mod lines;
 mod oracle;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use touchtime_tests::disk::Disk;
 use touchtime_tests::peer::Peer;
 use touchtime_tests::plant::Broker;
 
@@ -38,6 +40,8 @@ fn main() -> std::process::ExitCode {
         test("a_half_open_line_is_noticed_and_costs_nothing", lines::half_open),
         test("a_line_of_40_ms_there_and_back_costs_nothing", lines::slow),
         test("messages_confirmed_and_thrown_away_cost_nothing", lines::lies),
+        mounting("agents_on_a_full_disk_wait_and_lose_nothing", disks::agents),
+        mounting("a_collector_on_a_full_disk_waits_and_loses_nothing", disks::collector),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
@@ -47,6 +51,13 @@ fn test(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
         body();
         Ok(())
     })
+}
+
+fn mounting(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {
+    if !Disk::can_mount() {
+        return test(&format!("{name} (this user may not mount a disk)"), body).with_ignored_flag(true);
+    }
+    test(name, body)
 }
 
 fn mosquitto(name: &str, body: impl FnOnce() + Send + 'static) -> Trial {

@@ -189,6 +189,13 @@ impl Plant {
         await_that("the outbox is there", || self.outboxes.join(n.to_string()).join("outbox.redb").exists());
     }
 
+    /// Waits until some process has said this.
+    pub fn await_log(&self, text: &str) {
+        let said = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path()).is_ok_and(|log| log.contains(text));
+        let logs = self.dir.join("logs");
+        await_that(text, || std::fs::read_dir(&logs).into_iter().flatten().flatten().any(said));
+    }
+
     /// Kills an agent.
     pub fn kill_agent(&mut self, n: usize) {
         self.agents[n] = None;

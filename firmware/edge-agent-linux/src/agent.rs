@@ -106,24 +106,37 @@ impl Agent {
         for one in observed {
             stamp(self.stamper.stamp(one.clone(), capture))?;
         }
-        let before = self.outbox.newest();
-        match self.outbox.append(&events, progress, loss.is_some()) {
-            Ok(_) => {}
-            Err(OutboxError::Full { .. }) => {
-                self.make_room()?;
-                self.outbox.append(&events, progress, loss.is_some())?;
-            }
-            Err(error @ OutboxError::Storage(_)) => {
-                self.recover()?;
-                // An error was told, but the transaction may have reached the disk.
-                if self.outbox.newest() == before {
+        match self.append(&events, progress, loss.is_some()) {
+            Ok(()) => {}
+            // A disk can be smaller than the outbox may become.
+            Err(error @ (OutboxError::Full { .. } | OutboxError::Storage(_))) => {
+                if !self.make_room()? {
                     return Err(error);
                 }
+                self.append(&events, progress, loss.is_some())?;
             }
             Err(error @ (OutboxError::InUse(_) | OutboxError::NotAnEvent)) => return Err(error),
         }
         self.tell_sender();
         Ok(())
+    }
+
+    fn append(
+        &mut self,
+        events: &[EventBytes],
+        progress: Option<Progress>,
+        tells_loss: bool,
+    ) -> Result<(), OutboxError> {
+        let before = self.outbox.newest();
+        match self.outbox.append(events, progress, tells_loss) {
+            Ok(_) => Ok(()),
+            Err(error @ OutboxError::Storage(_)) => {
+                self.recover()?;
+                // An error was told, but the transaction may have reached the disk.
+                if self.outbox.newest() == before { Err(error) } else { Ok(()) }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Commits an observation that cannot wait; if it cannot be kept, it is counted as lost.
@@ -336,8 +349,8 @@ impl Agent {
         ends.filter(|(held, end)| *end >= held.floor.0).map(|(held, end)| (held.stream, end)).collect()
     }
 
-    /// Deletes what all required collectors have; if that is nothing, what one of them has.
-    fn make_room(&mut self) -> Result<(), OutboxError> {
+    /// Deletes what all required collectors have; if that is nothing, what one of them has. False if it is nothing, too.
+    fn make_room(&mut self) -> Result<bool, OutboxError> {
         let mut ends = self.ends(|sender, stream| sender.acknowledged_by_all(stream));
         if ends.is_empty() {
             ends = self.ends(|sender, stream| sender.acknowledged_by_one(stream));
@@ -345,25 +358,35 @@ impl Agent {
                 tracing::error!("the outbox is full: events go that not all required collectors have");
             }
         }
-        self.delete(&ends)
+        self.delete(&ends)?;
+        Ok(!ends.is_empty())
     }
 
     fn delete(&mut self, ends: &[(StreamId, u64)]) -> Result<(), OutboxError> {
         if ends.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.outbox.delete_through(ends) {
-            self.recover()?;
-            return Err(error);
+        match self.outbox.delete_through(ends) {
+            // Even to delete takes space: that is what the ballast is kept for, and for nothing else.
+            Err(OutboxError::Storage(_)) => {
+                self.outbox.drop_ballast();
+                self.recover()?;
+                let deleted = self.outbox.delete_through(ends);
+                self.outbox.lay_ballast();
+                if let Err(error) = deleted {
+                    self.recover()?;
+                    return Err(error);
+                }
+            }
+            done => done?,
         }
         self.tell_sender();
         Ok(())
     }
 
-    /// After an error of the disk: gives the ballast back and opens the outbox anew.
+    /// After an error of the disk: opens the outbox anew.
     fn recover(&mut self) -> Result<(), OutboxError> {
         tracing::error!("the disk refused; opening the outbox anew");
-        self.outbox.drop_ballast();
         self.outbox.reopen()?;
         self.tell_sender();
         Ok(())

@@ -16,7 +16,7 @@ use crate::agent::Shared;
 use crate::outbox::{OutboxError, Progress};
 
 /// Steps that are committed together at most.
-const MAX_STEPS_AT_ONCE: usize = 4096;
+const MAX_STEPS_AT_ONCE: usize = 512;
 
 const DAY_MS: i64 = 86_400_000;
 

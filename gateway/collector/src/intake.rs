@@ -11,8 +11,9 @@ use crate::Changed;
 /// A message from the broker, tied to the connection that must acknowledge it.
 #[derive(Debug)]
 pub struct Arrival {
-    /// The agent, from the topic.
-    pub from: AgentAddress,
+    /// The agent whose events it brings, from the topic; none if there is nothing to store. Such a message waits its turn
+    /// all the same: a broker may close the connection of a client that acknowledges out of order (MQTT 5, 4.6).
+    pub from: Option<AgentAddress>,
     /// The message.
     pub publish: Publish,
     /// Counts connections: packet ids mean nothing on another one.
@@ -53,7 +54,7 @@ fn store(
     changes: &broadcast::Sender<Changed>,
 ) -> Vec<Acknowledgement> {
     let inbound: Vec<Inbound<'_>> =
-        arrivals.iter().map(|a| Inbound { from: &a.from, payload: &a.publish.payload }).collect();
+        arrivals.iter().filter_map(|a| Some(Inbound { from: a.from.as_ref()?, payload: &a.publish.payload })).collect();
     match writer.commit(&inbound, received) {
         Ok(done) => {
             tell(&done, changes);

@@ -135,11 +135,12 @@ async fn poll(
             Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => {
                 was_up = true;
                 tracing::info!(broker = %format_args!("{}:{}", settings.host, settings.port), "connected");
-                let filter = |topic: &str| {
-                    Filter::new(format!("touchtime/v1/{}/+/agents/+/{topic}", settings.trust), QoS::AtLeastOnce)
-                };
+                let filter =
+                    |topic: &str, qos| Filter::new(format!("touchtime/v1/{}/+/agents/+/{topic}", settings.trust), qos);
+                // A status is retained and soon followed by the next, so it takes no place among the events under way.
+                let filters = [filter("events", QoS::AtLeastOnce), filter("status", QoS::AtMostOnce)];
                 // Again on every connection: the broker may have lost the session.
-                if client.try_subscribe_many([filter("events"), filter("status")]).is_err() {
+                if client.try_subscribe_many(filters).is_err() {
                     return Ended { was_up, why: "the subscription could not be queued".to_owned() };
                 }
             }
@@ -162,20 +163,21 @@ async fn poll(
             Packet::Publish(publish) => {
                 let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);
                 let from = match topic {
-                    Some(Topic::Events(from)) => from,
+                    Some(Topic::Events(from)) => Some(from),
                     Some(Topic::Status(from)) => {
                         if let Err(error) = statuses.handle_message(from, &publish.payload) {
                             tracing::error!(topic = ?publish.topic, %error, "ignored");
                         }
-                        let _ = client.try_ack(&publish);
-                        continue;
+                        None
                     }
                     Some(Topic::Ack { .. } | Topic::Summary { .. }) | None => {
                         tracing::error!(topic = ?publish.topic, "a message on a topic that is no agent's; ignored");
-                        let _ = client.try_ack(&publish);
-                        continue;
+                        None
                     }
                 };
+                if publish.qos == QoS::AtMostOnce && from.is_none() {
+                    continue;
+                }
                 // This task must not wait for room: what would make room waits for this task to send the answers.
                 match arrivals.try_send(Arrival { from, publish, connection }) {
                     Ok(()) => {}
@@ -187,7 +189,7 @@ async fn poll(
                         left_out += 1;
                         if left_out.is_power_of_two() {
                             tracing::warn!(
-                                agent = %arrival.from,
+                                topic = ?arrival.publish.topic,
                                 left_out,
                                 "the broker sends more at once than it may; left to the agents to send again"
                             );
