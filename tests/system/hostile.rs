@@ -100,6 +100,7 @@ fn bad_events() -> Vec<Vec<u8>> {
 
 pub fn what_cannot_be_read_is_kept_and_counted() {
     let dir = tempfile::tempdir().expect("a folder");
+    // Without the shipped limits, so that the collector has to stand on its own.
     let (_broker, port) = mosquitto(dir.path());
     let board = free_port();
     let (mut collector, log) = collector(dir.path(), port, board);
@@ -148,6 +149,13 @@ pub fn what_cannot_be_read_is_kept_and_counted() {
 
     let expected = format!("{} held", messages.len() + bad.len());
     await_that("the board counts what is in quarantine", || web::get(board, "/").1.contains(&expected));
+    let store = dir.path().join("store");
+    let list = run(touchtime().args(["quarantine", "list", "--format", "csv", "--store"]).arg(&store)).good();
+    let with = |cause: &str| list.lines().filter(|line| line.contains(&format!(",hostile,{cause}"))).count();
+    let keyed = format!("{HOSTILE},");
+    assert_eq!(with(",,envelope,"), messages.len(), "{list}");
+    assert_eq!(with(&keyed), bad.len(), "{list}");
+    assert_eq!(list.matches(",version,").count(), 1, "an event of a later version is told from a bad one:\n{list}");
     // Whatever a search has ever found, too; some of these are batches and are stored.
     for file in std::fs::read_dir(root().join("tests/fuzz/corpus/batch")).expect("the corpus") {
         hostile.send(&std::fs::read(file.expect("an entry").path()).expect("an input"));
@@ -159,7 +167,6 @@ pub fn what_cannot_be_read_is_kept_and_counted() {
     assert!(!said.contains("panicked"), "{said}");
     drop(collector);
     let file = dir.path().join("events.ndjson");
-    let store = dir.path().join("store");
     run(touchtime().args(["export", "events", "--format", "ndjson", "--store"]).arg(&store).arg(&file)).good();
     let stored = std::fs::read_to_string(&file).expect("the export");
     let of = |agent: &str| stored.lines().filter(|line| line.contains(&format!("\"agent\":\"{agent}\""))).count();
