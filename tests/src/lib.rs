@@ -14,4 +14,5 @@ pub mod plant;
 pub mod programs;
 pub mod proxy;
 pub mod random;
+pub mod ward;
 pub mod web;

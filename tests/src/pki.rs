@@ -1,5 +1,6 @@
 //! Certificates made for one test: an authority, what it issued, and what it took back.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -91,6 +92,7 @@ impl Issued {
         let (certificate, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
         std::fs::write(&certificate, &self.certificate).expect("written");
         std::fs::write(&key, &self.key).expect("written");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("its owner's alone");
         (certificate, key)
     }
 }

@@ -2,6 +2,8 @@
 
 use touchtime_tests::broker::{PASSWORD, ShippedBroker};
 use touchtime_tests::mqtt::{Client, NOT_AUTHORISED, Packet};
+use touchtime_tests::peer::await_that;
+use touchtime_tests::ward::{CASES_A_DAY, Ward};
 
 /// Two agents of two sites, this collector and another one.
 pub const GATEWAY: &str = "\
@@ -108,4 +110,45 @@ pub fn nobody_writes_or_reads_what_is_anothers() {
         expected.sort();
         assert_eq!(*received, expected, "what {user} is sent");
     }
+}
+
+/// The agent's right to write events is taken away, then all its rights; nothing is lost, and people are told.
+pub fn an_agent_without_rights_keeps_its_events_and_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut ward = Ward::start(dir.path());
+    ward.another_day();
+    ward.await_all_stored();
+
+    let file = ward.broker.dir.join("access");
+    let rules = std::fs::read_to_string(&file).expect("the access file");
+    let right = "topic write touchtime/v1/north/main/agents/th-1/events\n";
+    assert!(rules.contains(right), "{rules}");
+    std::fs::write(&file, rules.replace(right, "")).expect("written");
+    ward.broker.reload();
+    ward.another_day();
+    ward.await_said(
+        "agent",
+        0,
+        &["ERROR", "the broker refuses what the agent publishes", "NotAuthorized", "access file"],
+    );
+    ward.await_on_board("The broker refuses its messages");
+    assert_eq!(ward.stored_cases(), CASES_A_DAY, "nothing came");
+
+    ward.broker.write_access(&ward.gateway_with_agent(false));
+    ward.broker.reload();
+    ward.another_day();
+    await_that("the outbox has both days", || {
+        let said = ward.outbox();
+        let waiting = said.lines().find_map(|line| line.strip_prefix("depth"));
+        let waiting: u32 = waiting.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
+        // A booking and two milestones for each case, at least.
+        waiting >= 2 * 3 * CASES_A_DAY && !said.contains("refused   0 ")
+    });
+    assert_eq!(ward.stored_cases(), CASES_A_DAY, "nothing came");
+
+    ward.broker.write_access(&ward.gateway_with_agent(true));
+    ward.broker.reload();
+    ward.await_all_stored();
+    await_that("the outbox is empty", || ward.outbox().contains("depth     0 "));
+    assert!(ward.outbox().contains("lost      0"), "{}", ward.outbox());
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod board;
+mod certificates;
 mod command_line;
 mod hostile;
 mod no_std;
@@ -46,6 +47,27 @@ fn main() -> std::process::ExitCode {
             "nobody_writes_or_reads_what_is_anothers",
             access::nobody_writes_or_reads_what_is_anothers,
         ),
+        needs(
+            Peer::Mosquitto,
+            "an_agent_without_rights_keeps_its_events_and_says_so",
+            access::an_agent_without_rights_keeps_its_events_and_says_so,
+        ),
+        needs(
+            Peer::Mosquitto,
+            "an_agents_certificate_is_refused_and_rotated",
+            certificates::an_agents_certificate_is_refused_and_rotated,
+        ),
+        needs(
+            Peer::Mosquitto,
+            "a_collectors_certificate_is_refused_and_rotated",
+            certificates::a_collectors_certificate_is_refused_and_rotated,
+        ),
+        needs(
+            Peer::Mosquitto,
+            "a_brokers_certificate_is_refused_and_rotated",
+            certificates::a_brokers_certificate_is_refused_and_rotated,
+        ),
+        needs(Peer::Mosquitto, "a_mixed_up_port_is_named", certificates::a_mixed_up_port_is_named),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()

@@ -27,7 +27,7 @@ pub struct Finding {
 }
 
 /// Looks at everything that the configuration names.
-pub async fn check(config: &Config) -> Vec<Finding> {
+pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |subject, result| findings.push(Finding { subject, result });
     find("data-dir", data_dir(&config.data_dir));
@@ -59,6 +59,11 @@ pub async fn check(config: &Config) -> Vec<Finding> {
             ))
         },
     );
+    match config.broker.tls() {
+        Ok(Some(files)) => find("certificates", files.describe(now_seconds)),
+        Ok(None) => find("certificates", Ok("none: the line to the broker is not encrypted".to_owned())),
+        Err(problem) => find("certificates", Err(problem)),
+    }
     let broker = tokio::time::timeout(BROKER_PATIENCE, link::probe(config)).await;
     let broker = broker.unwrap_or_else(|_| Err("did not answer within 5 s".to_owned()));
     let address = format!("{}:{}", config.broker.host, config.broker.port);

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use broker_tls::TlsFiles;
 use room_events::topic::AgentAddress;
 use room_events::{AgentId, SiteId, SourceId, TrustId};
 use serde::Deserialize;
@@ -35,6 +36,25 @@ pub const KEYS: &[Key] = &[
     key("broker.port", "1883", "", "Its port."),
     key("broker.username", "-", "\"th-1\"", "The MQTT user; absent: none."),
     key("broker.password-file", "-", "\"/etc/touchtime/mqtt-password\"", "File whose first line is the password."),
+    key(
+        "broker.ca-file",
+        "-",
+        "\"/etc/touchtime/ca.pem\"",
+        "The authority that issued the broker's certificate; given: TLS (set broker.port too, to 8883); absent: none.",
+    ),
+    key(
+        "broker.certificate-file",
+        "-",
+        "\"/etc/touchtime/th-1.pem\"",
+        "The agent's certificate, for a broker that asks for one; its common name is the MQTT user.",
+    ),
+    key("broker.key-file", "-", "\"/etc/touchtime/th-1.key\"", "Its key; needed with broker.certificate-file."),
+    key(
+        "broker.crl-file",
+        "-",
+        "\"/etc/touchtime/revoked.crl\"",
+        "The authority's list of revoked certificates: such a broker is not talked to.",
+    ),
     key("broker.keep-alive-seconds", "15", "", "A dead connection is noticed within one and a half of these."),
     key(
         "collectors.required",
@@ -145,12 +165,34 @@ pub struct Broker {
     /// Where the password is.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
+    /// Authority of the broker's certificate.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The agent's certificate.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
+    /// The certificate's key.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// Revoked certificates.
+    #[serde(default)]
+    pub crl_file: Option<PathBuf>,
     /// Keep-alive.
     #[serde(default = "Broker::default_keep_alive")]
     pub keep_alive_seconds: u16,
 }
 
 impl Broker {
+    /// The files of TLS, if it is asked for; the error says which key is missing.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, String> {
+        TlsFiles::from_keys(
+            self.ca_file.as_deref(),
+            self.certificate_file.as_deref(),
+            self.key_file.as_deref(),
+            self.crl_file.as_deref(),
+        )
+    }
+
     fn default_port() -> u16 {
         1883
     }
@@ -293,6 +335,7 @@ impl Config {
         if let Err(error) = SourceId::new(&self.extract.source) {
             return Err(format!("`extract.source` {error}"));
         }
+        self.broker.tls()?;
         if self.extract.folder.is_some() && self.extract.mapping.is_none() {
             return Err("`extract.folder` is given without `extract.mapping` (name the mapping file)".to_owned());
         }
@@ -433,6 +476,14 @@ mod tests {
             (LEAST.replace("'th-1'", "'TH 1'"), "agent.toml: line 3: has the character 'T' (use a-z, 0-9 and -)"),
             (LEAST.replace("['primary']", "[]"), "`collectors.required` names 0 collectors (name 1 to 4)"),
             (format!("{LEAST}[outbox]\nmax-mib = 0\n"), "`outbox.max-mib` is 0 (give 1 to 1048576)"),
+            (
+                LEAST.replace("host = 'b'", "host = 'b'\ncertificate-file = '/x'"),
+                "`broker.certificate-file` is given without `broker.key-file`",
+            ),
+            (
+                LEAST.replace("host = 'b'", "host = 'b'\ncrl-file = '/x'"),
+                "`broker.crl-file` is given without `broker.ca-file`",
+            ),
             (format!("{LEAST}[extract]\nfolder = '/x'\n"), "without `extract.mapping`"),
             (LEAST.replace("[broker]", "[broker"), "agent.toml: line 5"),
         ] {

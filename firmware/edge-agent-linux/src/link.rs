@@ -4,6 +4,7 @@
 //! a session that it resumes; what was under way is sent again from the outbox. The event loop is polled by a task that
 //! does nothing else. A PUBACK only makes room for the next publish: an event is delivered when a collector says so.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use delivery::status::{self, MAX_STATUS_BYTES};
 use delivery::{Ack, Next, Status, ack};
 use room_events::AgentId;
 use room_events::topic::{AgentAddress, Topic};
+use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, ConnectReturnCode, Filter, LastWill, Packet, PubAckReason, SubscribeReasonCode,
@@ -20,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::agent::Shared;
 use crate::clock::random_128;
-use crate::config::Config;
+use crate::config::{Broker, Config};
 
 /// The most publishes without PUBACK; with the client's default its memory is three times as large.
 const MAX_UNDER_WAY: u16 = 64;
@@ -114,15 +116,15 @@ pub async fn probe(config: &Config) -> Result<(), String> {
     let mut options =
         MqttOptions::new(format!("touchtime-{}-check", address.agent), &config.broker.host, config.broker.port);
     options.set_clean_start(true);
-    if let Some(user) = &config.broker.username {
-        options.set_credentials(user, password(config).map_err(|error| format!("{error:#}"))?);
-    }
+    secure(&mut options, &config.broker).map_err(|error| format!("{error:#}"))?;
+    let mut answered = false;
     let (client, mut event_loop) = AsyncClient::new(options, 8);
     loop {
-        let event = event_loop.poll().await.map_err(|error| explain(&error))?;
+        let event = event_loop.poll().await.map_err(|error| explain(&error, &config.broker, answered))?;
         let Event::Incoming(packet) = event else { continue };
         match news_of(packet, &address) {
             Some(News::Connected { .. }) => {
+                answered = true;
                 let filters: Vec<Filter> = topics.iter().map(|t| Filter::new(t, QoS::AtLeastOnce)).collect();
                 client.try_subscribe_many(filters).map_err(|_| "the client takes no subscription".to_owned())?;
             }
@@ -165,12 +167,10 @@ impl<'a> Connection<'a> {
             .set_keep_alive(Duration::from_secs(config.broker.keep_alive_seconds.into()))
             .set_outgoing_inflight_upper_limit(MAX_UNDER_WAY)
             .set_last_will(LastWill::new(&status_topic, status_bytes(&will), QoS::AtLeastOnce, true, None));
-        if let Some(user) = &config.broker.username {
-            options.set_credentials(user, password(config)?);
-        }
+        secure(&mut options, &config.broker)?;
         let (client, event_loop) = AsyncClient::new(options, 2 * usize::from(MAX_UNDER_WAY));
         let (tell, news) = mpsc::channel(MAX_WAITING);
-        let polling = tokio::spawn(poll(event_loop, address.clone(), tell));
+        let polling = tokio::spawn(poll(event_loop, config.broker.clone(), address.clone(), tell));
         Ok(Self {
             shared,
             required: config.collectors.required.clone(),
@@ -340,23 +340,36 @@ fn status_bytes(status: &Status) -> Vec<u8> {
     status::encode(status, &mut buffer).map(<[u8]>::to_vec).unwrap_or_default()
 }
 
-fn password(config: &Config) -> anyhow::Result<String> {
+/// Sets who the agent is and how the line is protected, from files as they are now: renewed ones need no restart.
+fn secure(options: &mut MqttOptions, broker: &Broker) -> anyhow::Result<()> {
+    if let Some(user) = &broker.username {
+        options.set_credentials(user, password(broker)?);
+    }
+    if let Some(files) = broker.tls().map_err(anyhow::Error::msg)? {
+        options.set_transport(Transport::tls_with_config(files.read()?.into()));
+    }
+    Ok(())
+}
+
+fn password(broker: &Broker) -> anyhow::Result<String> {
     use anyhow::Context;
-    let Some(path) = &config.broker.password_file else { return Ok(String::new()) };
+    let Some(path) = &broker.password_file else { return Ok(String::new()) };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("broker.password-file {} cannot be read", path.display()))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Polls the event loop and tells what came; never waits for anything else.
-async fn poll(mut event_loop: EventLoop, address: AgentAddress, tell: mpsc::Sender<News>) {
+async fn poll(mut event_loop: EventLoop, broker: Broker, address: AgentAddress, tell: mpsc::Sender<News>) {
+    let mut answered = false;
     loop {
         let news = match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => news_of(packet, &address),
             Ok(Event::Outgoing(_)) => None,
-            Err(error) => Some(News::Ended(explain(&error))),
+            Err(error) => Some(News::Ended(explain(&error, &broker, answered))),
         };
         let Some(news) = news else { continue };
+        answered |= matches!(news, News::Connected { .. });
         let ended = matches!(news, News::Ended(_));
         // Full: this many messages are no collector's, or the agent hangs. A new connection starts from the outbox.
         if tell.try_send(news).is_err() || ended {
@@ -394,16 +407,47 @@ fn news_of(packet: Packet, address: &AgentAddress) -> Option<News> {
     }
 }
 
-fn explain(error: &ConnectionError) -> String {
+fn explain(error: &ConnectionError, broker: &Broker, answered: bool) -> String {
+    match broker.tls() {
+        Ok(Some(files)) => {
+            if let Some(why) = files.explain(&broker.host, behind(error), answered) {
+                return why;
+            }
+        }
+        Ok(None) | Err(_) if !answered && is_closed(error) => {
+            return "the broker closed the connection without an answer (is broker.port its port for TLS? then set \
+                broker.ca-file)"
+                .to_owned();
+        }
+        Ok(None) | Err(_) => {}
+    }
     match error {
         ConnectionError::ConnectionRefused(code) => {
             format!("the broker refused the connection: {code:?} (check broker.username and broker.password-file)")
         }
         ConnectionError::Io(error) => format!("{error} (check broker.host and broker.port)"),
+        ConnectionError::Tls(error) => format!("TLS failed: {error}"),
         ConnectionError::Timeout(_) => "the broker did not answer in time".to_owned(),
         ConnectionError::MqttState(StateError::AwaitPingResp) => "the broker fell silent".to_owned(),
         ConnectionError::MqttState(error) => error.to_string(),
         ConnectionError::NotConnAck(_) => "what answered is no MQTT 5 broker".to_owned(),
         ConnectionError::RequestsDone => "disconnected".to_owned(),
     }
+}
+
+/// What lies behind an error of the client, which hides what went wrong while it read a packet.
+fn behind(error: &ConnectionError) -> &(dyn std::error::Error + 'static) {
+    if let ConnectionError::MqttState(StateError::Deserialization(inner)) = error { inner } else { error }
+}
+
+/// Whether the other end has hung up.
+fn is_closed(error: &ConnectionError) -> bool {
+    let (ConnectionError::Io(error)
+    | ConnectionError::MqttState(
+        StateError::Io(error) | StateError::Deserialization(rumqttc::v5::mqttbytes::Error::Io(error)),
+    )) = error
+    else {
+        return matches!(error, ConnectionError::MqttState(StateError::ConnectionAborted));
+    };
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof)
 }

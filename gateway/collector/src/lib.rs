@@ -5,17 +5,20 @@
 //! network that breaks therefore costs a repetition, never an event.
 
 mod agents;
+mod connection;
 pub mod intake;
 mod link;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use broker_tls::TlsFiles;
 use room_events::{AgentId, RoomId, SiteId, TrustId, UtcMillis};
 use store::Writer;
 use tokio::sync::{broadcast, mpsc, watch};
 
 pub use agents::AgentStatuses;
+pub use connection::ConnectionState;
 
 /// Messages taken from the broker and not yet committed; the broker holds back the rest. Above the broker's default of
 /// 20, below which a group commit would never fill.
@@ -36,6 +39,8 @@ pub struct Settings {
     pub username: Option<String>,
     /// File with the password, read anew at each connection, so that a changed password needs no restart.
     pub password_file: Option<PathBuf>,
+    /// The files of TLS, if the connection is to be encrypted; read anew at each connection.
+    pub tls: Option<TlsFiles>,
     /// Longest wait before another attempt to connect; the first ones come sooner.
     pub longest_pause: Duration,
 }
@@ -56,6 +61,7 @@ pub async fn run(
     now: impl Fn() -> UtcMillis + Send + 'static,
     changes: broadcast::Sender<Changed>,
     statuses: AgentStatuses,
+    connection: ConnectionState,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     // What an earlier connection delivered may still wait here while the next one delivers; so more than one share of
@@ -67,7 +73,7 @@ pub async fn run(
     let intake = std::thread::Builder::new()
         .name("intake".to_owned())
         .spawn(move || intake::run(writer, taken, &answers, &changes, now))?;
-    link::run(settings, statuses, arrivals, to_send, stop).await;
+    link::run(settings, statuses, connection, arrivals, to_send, stop).await;
     // The link has dropped its end of `arrivals`, so the thread ends after its last commit.
     tokio::task::spawn_blocking(move || intake.join())
         .await?

@@ -6,18 +6,20 @@
 
 use std::time::Duration;
 
+use broker_tls::TlsError;
 use delivery::ack::{self, MAX_ACK_BYTES};
 use room_events::topic::Topic;
+use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, ConnectReturnCode, Filter, Packet, PubAckReason, SubscribeReasonCode,
 };
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use crate::intake::{Answers, Arrival};
-use crate::{AgentStatuses, RECEIVE_MAXIMUM, Settings};
+use crate::{AgentStatuses, ConnectionState, RECEIVE_MAXIMUM, Settings};
 
 /// A broker keeps the session so long; longer absences cost only resends by the agents.
 const SESSION_EXPIRY_SECONDS: u32 = 24 * 3600;
@@ -28,6 +30,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) async fn run(
     settings: Settings,
     statuses: AgentStatuses,
+    state: ConnectionState,
     arrivals: mpsc::Sender<Arrival>,
     mut answers: mpsc::Receiver<Answers>,
     mut stop: watch::Receiver<bool>,
@@ -36,12 +39,27 @@ pub(crate) async fn run(
     let mut pause = FIRST_PAUSE;
     loop {
         connection += 1;
-        let (client, event_loop) = AsyncClient::new(options(&settings), 2 * usize::from(RECEIVE_MAXIMUM));
+        let options = match options(&settings) {
+            Ok(options) => options,
+            Err(error) => {
+                let why = error.to_string();
+                state.handle_ended(&why);
+                tracing::error!(%why, "cannot connect; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = stopped(&mut stop) => return,
+                }
+                pause = (pause * 2).min(settings.longest_pause);
+                continue;
+            }
+        };
+        let (client, event_loop) = AsyncClient::new(options, 2 * usize::from(RECEIVE_MAXIMUM));
         let mut polling = tokio::spawn(poll(
             event_loop,
             client.clone(),
             settings.clone(),
             statuses.clone(),
+            state.clone(),
             connection,
             arrivals.clone(),
         ));
@@ -63,6 +81,7 @@ pub(crate) async fn run(
                 if was_up {
                     pause = FIRST_PAUSE;
                 }
+                state.handle_ended(&why);
                 tracing::warn!(broker = %format_args!("{}:{}", settings.host, settings.port), %why, "not connected; trying again");
             }
             Err(error) => tracing::error!(%error, "the connection's task failed; connecting again"),
@@ -81,7 +100,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-fn options(settings: &Settings) -> MqttOptions {
+fn options(settings: &Settings) -> Result<MqttOptions, TlsError> {
     let mut options =
         MqttOptions::new(format!("touchtime-{}-{}", settings.trust, settings.id), &settings.host, settings.port);
     let mut properties = ConnectProperties::new();
@@ -106,7 +125,10 @@ fn options(settings: &Settings) -> MqttOptions {
         };
         options.set_credentials(user, password);
     }
-    options
+    if let Some(files) = &settings.tls {
+        options.set_transport(Transport::tls_with_config(files.read()?.into()));
+    }
+    Ok(options)
 }
 
 /// How a connection ended.
@@ -120,6 +142,7 @@ async fn poll(
     client: AsyncClient,
     settings: Settings,
     statuses: AgentStatuses,
+    state: ConnectionState,
     connection: u64,
     arrivals: mpsc::Sender<Arrival>,
 ) -> Ended {
@@ -129,11 +152,12 @@ async fn poll(
         let packet = match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => packet,
             Ok(Event::Outgoing(_)) => continue,
-            Err(error) => return Ended { was_up, why: explain(&error) },
+            Err(error) => return Ended { was_up, why: explain(&error, &settings, was_up) },
         };
         match packet {
             Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => {
                 was_up = true;
+                state.handle_connected();
                 tracing::info!(broker = %format_args!("{}:{}", settings.host, settings.port), "connected");
                 let filter =
                     |topic: &str, qos| Filter::new(format!("touchtime/v1/{}/+/agents/+/{topic}", settings.trust), qos);
@@ -229,11 +253,19 @@ fn is_refusal(code: &SubscribeReasonCode) -> bool {
     !matches!(code, SubscribeReasonCode::Success(_))
 }
 
-fn explain(error: &ConnectionError) -> String {
+fn explain(error: &ConnectionError, settings: &Settings, answered: bool) -> String {
+    if let Some(why) = settings.tls.as_ref().and_then(|files| files.explain(&settings.host, behind(error), answered)) {
+        return why;
+    }
     if let ConnectionError::ConnectionRefused(code) = error {
-        return format!("the broker refused the connection ({code:?})");
+        return format!("the broker refused the connection: {code:?} (check broker.username and broker.password-file)");
     }
     error.to_string()
+}
+
+/// What lies behind an error of the client, which hides what went wrong while it read a packet.
+fn behind(error: &ConnectionError) -> &(dyn std::error::Error + 'static) {
+    if let ConnectionError::MqttState(StateError::Deserialization(inner)) = error { inner } else { error }
 }
 
 async fn send(client: &AsyncClient, settings: &Settings, connection: u64, answers: Answers) {

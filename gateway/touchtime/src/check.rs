@@ -18,6 +18,7 @@ pub fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
         ("configuration", Ok(describe(&config))),
         ("store", check_store(&config)),
         ("broker", check_broker(&config)),
+        ("certificates", check_certificates(&config)),
         ("password", check_password(&config)),
         ("board", check_board(&config)),
     ];
@@ -70,11 +71,26 @@ fn check_broker(config: &GatewayConfig) -> Result<String, String> {
     let mut last = "it has no address".to_owned();
     for address in addresses {
         match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
-            Ok(_) => return Ok(format!("{name} accepts connections")),
+            Ok(socket) => {
+                if let Some(files) = config.broker.tls()? {
+                    return match files.try_handshake(&config.broker.host, socket) {
+                        Ok(()) => Ok(format!("{name} accepts connections, and the certificates fit")),
+                        Err(problem) => Err(format!("{name}: {problem}")),
+                    };
+                }
+                return Ok(format!("{name} accepts connections"));
+            }
             Err(error) => last = error.to_string(),
         }
     }
     Err(format!("broker: {name} does not answer: {last} (is the broker running, and the firewall open?)"))
+}
+
+fn check_certificates(config: &GatewayConfig) -> Result<String, String> {
+    match config.broker.tls()? {
+        Some(files) => files.describe(crate::clock::wall_now().millis().div_euclid(1000)),
+        None => Ok("none: the line to the broker is not encrypted".to_owned()),
+    }
 }
 
 fn check_password(config: &GatewayConfig) -> Result<String, String> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use broker_tls::TlsFiles;
 use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, TrustId};
 use serde::Deserialize;
 
@@ -66,6 +67,30 @@ pub struct BrokerConfig {
     /// File that holds the password.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
+    /// Authority of the broker's certificate; with it the connection is encrypted.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The collector's certificate, for a broker that asks for one.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
+    /// The certificate's key.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// The authority's list of revoked certificates.
+    #[serde(default)]
+    pub crl_file: Option<PathBuf>,
+}
+
+impl BrokerConfig {
+    /// The files of TLS, if it is asked for; the error says which key is missing.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, String> {
+        TlsFiles::from_keys(
+            self.ca_file.as_deref(),
+            self.certificate_file.as_deref(),
+            self.key_file.as_deref(),
+            self.crl_file.as_deref(),
+        )
+    }
 }
 
 fn default_broker_port() -> u16 {
@@ -233,6 +258,7 @@ impl GatewayConfig {
                 return Err(format!("rooms[{i}].id: `{}` is listed twice (remove one)", room.id));
             }
         }
+        self.broker.tls()?;
         self.check_users()
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use board::source::Change;
-use collector::{AgentStatuses, Changed};
+use collector::{AgentStatuses, Changed, ConnectionState};
 use delivery::ack::RunId;
 use room_events::RoomKind;
 use store::{RoomSettings, Writer};
@@ -42,6 +42,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let (facts, mut news) = broadcast::channel::<Changed>(1024);
     let (changes, _) = broadcast::channel::<Change>(1024);
     let statuses = AgentStatuses::default();
+    let connection = ConnectionState::default();
     let source = StoreSource::open(
         &config.store.dir,
         clock.clone(),
@@ -50,7 +51,8 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         names(&config),
         changes.clone(),
     )?
-    .with_agents(statuses.clone());
+    .with_agents(statuses.clone())
+    .with_connection(connection.clone());
 
     let listener = tokio::net::TcpListener::bind(config.board.listen)
         .await
@@ -91,10 +93,11 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         port: config.broker.port,
         username: config.broker.username.clone(),
         password_file: config.broker.password_file.clone(),
+        tls: config.broker.tls().map_err(anyhow::Error::msg)?,
         longest_pause: Duration::from_secs(10),
     };
     let mut collecting =
-        tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, statuses, stopped));
+        tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, statuses, connection, stopped));
     tokio::select! {
         ended = &mut collecting => return ended?,
         () = crate::signals::asked_to_stop() => tracing::info!("stopping"),

@@ -8,7 +8,7 @@ use board::source::{
     short_name,
 };
 use chrono::NaiveDate;
-use collector::AgentStatuses;
+use collector::{AgentStatuses, ConnectionState};
 use delivery::Status;
 use room_events::topic::AgentAddress;
 use room_events::{ClockQuality, SiteId, UtcMillis};
@@ -64,6 +64,7 @@ pub struct StoreSource {
     names: Names,
     changes: broadcast::Sender<Change>,
     agents: AgentStatuses,
+    connection: ConnectionState,
 }
 
 impl StoreSource {
@@ -84,6 +85,7 @@ impl StoreSource {
             names,
             changes,
             agents: AgentStatuses::default(),
+            connection: ConnectionState::default(),
         })
     }
 
@@ -91,6 +93,12 @@ impl StoreSource {
     #[must_use]
     pub fn with_agents(self, agents: AgentStatuses) -> Self {
         Self { agents, ..self }
+    }
+
+    /// Shows when the collector cannot reach its broker, too.
+    #[must_use]
+    pub fn with_connection(self, connection: ConnectionState) -> Self {
+        Self { connection, ..self }
     }
 
     // A reader that panicked left nothing half done: it only reads.
@@ -147,6 +155,7 @@ impl StoreSource {
             rooms,
             conditions: conditions(&reader)?
                 .into_iter()
+                .chain(self.connection.problem().map(|why| not_connected(&why)))
                 .chain(
                     self.agents
                         .all()
@@ -298,6 +307,18 @@ fn conditions(reader: &Reader) -> anyhow::Result<Vec<Condition>> {
         advice: Some("Check that agent's disk: `touchtime quarantine gaps`.".to_owned()),
     });
     Ok(messages.into_iter().chain(conflicts).chain(gone).collect())
+}
+
+/// That nothing can arrive at all, which the rooms alone would show as silence.
+fn not_connected(why: &str) -> Condition {
+    Condition {
+        severity: Severity::Bad,
+        room: None,
+        subject: "Collector".to_owned(),
+        standing: "not connected".to_owned(),
+        text: "It has no connection to the broker. Agents keep their events.".to_owned(),
+        advice: Some(why.to_owned()),
+    }
 }
 
 /// What an agent's own word says that its events cannot: losses, refusals, a clock that nobody sets, events that wait.

@@ -1,0 +1,13 @@
+//! TLS to the broker: files to a rustls configuration, and errors to plain words.
+//!
+//! Agents and collectors connect alike: they trust one authority, show a certificate if they have one, and may be given
+//! a list of revoked brokers. Files are read anew for every connection, so a renewed certificate needs no restart. No
+//! clock is read here but by rustls itself; `check` passes its own.
+
+mod certificate;
+mod date;
+mod explain;
+mod files;
+mod trial;
+
+pub use files::{Identity, TlsError, TlsFiles};
