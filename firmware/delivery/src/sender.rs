@@ -27,6 +27,11 @@ const MAX_ALL: usize = 2 * MAX_COLLECTORS;
 /// more, and the same word only once.
 const PAST_RUNS: usize = 8;
 
+/// So many new words of an earlier run make it the present one again. A run never returns; but which of two was the
+/// earlier is not known when the first word of the older one came last. The present one answers each batch and soon
+/// reaches this number; what the older one still has under way hardly does, and is not counted meanwhile.
+const WORDS_TO_RETURN: u8 = 8;
+
 /// The times and sizes of sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -140,12 +145,21 @@ struct Halving {
     size: u64,
 }
 
+/// An earlier run of a collector.
+#[derive(Debug, Clone)]
+struct PastRun {
+    run: RunId,
+    /// The highest counter heard.
+    counter: u64,
+    /// New words since it was the present one.
+    words: u8,
+}
+
 #[derive(Debug, Clone)]
 struct Collector {
     run: Option<RunId>,
     counter: u64,
-    // Each with the highest counter heard.
-    past_runs: Vec<(RunId, u64), PAST_RUNS>,
+    past_runs: Vec<PastRun, PAST_RUNS>,
     window: u64,
     /// How often in a row the wait was in vain.
     vain: u32,
@@ -457,14 +471,22 @@ impl Collector {
             self.counter = ack.counter;
             return Heard::New;
         }
-        if self.past_runs.iter().any(|&(past, counter)| past == ack.run && ack.counter <= counter) {
-            return Heard::Old;
+        if let Some(past) = self.past_runs.iter_mut().find(|past| past.run == ack.run) {
+            if ack.counter <= past.counter {
+                return Heard::Old;
+            }
+            past.counter = ack.counter;
+            past.words = past.words.saturating_add(1);
+            // One of the two runs is no more, and its marks mean nothing: in doubt all are forgotten.
+            if past.words < WORDS_TO_RETURN {
+                return Heard::OtherRun;
+            }
         }
-        self.past_runs.retain(|&(past, _)| past != ack.run);
+        self.past_runs.retain(|past| past.run != ack.run);
         if self.past_runs.is_full() {
             self.past_runs.remove(0);
         }
-        let _ = self.past_runs.push((run, self.counter));
+        let _ = self.past_runs.push(PastRun { run, counter: self.counter, words: 0 });
         (self.run, self.counter) = (Some(ack.run), ack.counter);
         Heard::OtherRun
     }

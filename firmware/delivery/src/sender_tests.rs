@@ -109,9 +109,25 @@ fn a_late_word_of_an_earlier_run_costs_one_rewind_and_counts_nothing() {
     let _ = agent.send_all(0);
     assert_eq!(agent.ack(0, 1, 1, A, 10), AckOutcome::Ignored(Ignored::Old));
     assert_eq!(agent.ack(0, 1, 2, A, 10), AckOutcome::Rewound);
-    assert_eq!(agent.ack(0, 2, 2, A, 2), AckOutcome::Rewound);
-    assert_eq!(agent.ack(0, 1, 2, A, 10), AckOutcome::Ignored(Ignored::Old));
+    let _ = agent.send_all(0);
+    assert_eq!(agent.ack(0, 1, 3, A, 10), AckOutcome::Rewound, "nor does the next one count");
     assert_eq!(agent.0.acknowledged_by_all(A), 0);
+    let _ = agent.send_all(0);
+    assert_eq!(agent.ack(0, 2, 2, A, 2), PROGRESS);
+}
+
+#[test]
+fn the_present_run_is_believed_again_after_a_late_word_of_an_unknown_one() {
+    let mut agent = Agent::with(1, &[(A, 1, 10)]);
+    let _ = agent.send_all(0);
+    assert_eq!(agent.ack(0, 2, 1, A, 2), PROGRESS);
+    assert_eq!(agent.ack(0, 1, 90, A, 10), AckOutcome::Rewound);
+    for counter in 2..10 {
+        let _ = agent.send_all(0);
+        assert_eq!(agent.ack(0, 2, counter, A, 10), AckOutcome::Rewound);
+    }
+    let _ = agent.send_all(0);
+    assert_eq!(agent.ack(0, 2, 10, A, 10), PROGRESS);
 }
 
 #[test]

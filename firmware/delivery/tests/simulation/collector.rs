@@ -184,8 +184,10 @@ impl Collector {
         let taken = mark.take(batch);
         let events: Vec<(Seq, u64)> =
             batch.numbered().take(taken.store).map(|(s, bytes)| (s, event_of(bytes))).collect();
-        let is_new =
-            |database: &Database, (seq, event): &(Seq, u64)| database.events.get(&(source, seq.0)) != Some(event);
+        let is_new = |database: &Database, (seq, event): &(Seq, u64)| {
+            database.events.get(&(source, seq.0)) != Some(event)
+                && !database.conflicts.contains(&(source, seq.0, *event))
+        };
         let trap = |nature: Nature| {
             let mut new = events.iter().filter(|entry| is_new(&self.database, entry));
             new.find(|(_, event)| ledger.nature(*event) == nature).map(|&(_, event)| event)
