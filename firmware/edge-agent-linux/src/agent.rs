@@ -3,16 +3,16 @@
 //! Feeds, the connection and the command line share one through [`Shared`]; each takes the lock for one step. Nothing
 //! here talks to a network.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use delivery::sender::{Ignored, Span};
+use delivery::keep::{is_emptied, surplus_records};
+use delivery::sender::{Held, Ignored, Span};
 use delivery::status::STATUS_VERSION;
-use delivery::{Ack, AckOutcome, Next, Sender, Settings, Status, batch};
+use delivery::{Ack, AckOutcome, Kept, Next, OpenLoss, Sender, Settings, Space, Status, batch};
 use edge_agent::{EventBytes, Observed, Stamper};
-use room_events::{EventsLost, Label, Observation, Seq, StreamId, wire};
+use room_events::{Label, Observation, Seq, StreamId, wire};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, random_128};
@@ -23,8 +23,11 @@ use crate::outbox::{Outbox, OutboxError, Progress};
 /// restarts all the time has many; the oldest go first.
 const MAX_STREAMS: usize = 128;
 
-/// Checkpoints of what was acknowledged when; their distance is the error of `keep-acknowledged-days`.
-const CHECKPOINTS: u64 = 64;
+/// Records of emptied streams that wait for a required collector which is away.
+const MAX_RECORDS: usize = 32;
+
+/// A disk that is full before the outbox is gets this part of the events held, of those acknowledged, as room.
+const DISK_SHARE: u64 = 8;
 
 /// How long a feed waits after an error of the disk before it tries again.
 const AFTER_DISK_ERROR: Duration = Duration::from_secs(5);
@@ -37,9 +40,10 @@ pub struct Agent {
     stamper: Stamper,
     clock: Arc<Clock>,
     version: Label,
+    // The required ones first.
     collectors: Vec<String>,
-    keep_ms: u64,
-    acknowledged: HashMap<StreamId, Vec<(u64, u64)>>,
+    required: usize,
+    kept: Box<Kept<MAX_STREAMS>>,
     stream: StreamId,
     refused: u64,
 }
@@ -59,16 +63,17 @@ impl Agent {
             resend_after_ms: u64::from(config.sending.resend_after_seconds) * 1000,
             resend_at_most_ms: u64::from(config.sending.resend_at_most_seconds) * 1000,
         };
-        let collectors: Vec<String> = config.collectors.required.iter().map(ToString::to_string).collect();
+        let collectors: Vec<String> = config.collectors.all().map(ToString::to_string).collect();
+        let required = config.collectors.required.len();
         let mut agent = Self {
-            sender: Box::new(Sender::new(settings, collectors.len(), 0)),
+            sender: Box::new(Sender::new(settings, required, collectors.len() - required)),
             outbox,
             stamper,
             clock,
             version,
             collectors,
-            keep_ms: u64::from(config.outbox.keep_acknowledged_days) * 86_400_000,
-            acknowledged: HashMap::new(),
+            required,
+            kept: Box::new(Kept::new(u64::from(config.outbox.keep_acknowledged_days) * 86_400_000)),
             stream,
             refused: 0,
         };
@@ -96,26 +101,33 @@ impl Agent {
         if self.outbox.is_stream_fresh() {
             stamp(self.stamper.start(self.outbox.newest(), capture))?;
         }
-        let loss = self.outbox.open_loss();
-        if let Some(loss) = loss {
-            // Only signs of life are ever lost, and they have no name among the kinds: other feeds wait for room.
-            let kinds = Default::default();
-            let lost = EventsLost { count: loss.count, from: loss.from, to: loss.to, kinds, exact: loss.exact };
+        let told = self.outbox.open_loss().map(OpenLoss::told);
+        let closes_loss = told.is_some();
+        if let Some(lost) = told {
             stamp(self.stamper.own(Observation::EventsLost(lost), capture))?;
         }
         for one in observed {
             stamp(self.stamper.stamp(one.clone(), capture))?;
         }
-        match self.append(&events, progress, loss.is_some()) {
+        match self.append(&events, progress, closes_loss) {
             Ok(()) => {}
             // A disk can be smaller than the outbox may become.
             Err(error @ (OutboxError::Full { .. } | OutboxError::Storage(_))) => {
-                if !self.make_room()? {
+                let wanted = match &error {
+                    OutboxError::Full { short, .. } => *short,
+                    OutboxError::Storage(_)
+                    | OutboxError::SignalsFull { .. }
+                    | OutboxError::InUse(_)
+                    | OutboxError::NotAnEvent => self.outbox.space().held / DISK_SHARE,
+                };
+                if self.make_room(wanted.max(1))? == 0 {
                     return Err(error);
                 }
-                self.append(&events, progress, loss.is_some())?;
+                self.append(&events, progress, closes_loss)?;
             }
-            Err(error @ (OutboxError::InUse(_) | OutboxError::NotAnEvent)) => return Err(error),
+            Err(error @ (OutboxError::InUse(_) | OutboxError::NotAnEvent | OutboxError::SignalsFull { .. })) => {
+                return Err(error);
+            }
         }
         self.tell_sender();
         Ok(())
@@ -143,7 +155,7 @@ impl Agent {
     pub fn record_or_count(&mut self, observed: &Observed) {
         if let Err(error) = self.record(std::slice::from_ref(observed), None) {
             tracing::error!(%error, source = %observed.source, "an observation is lost and counted");
-            self.outbox.count_loss(observed.at);
+            self.outbox.count_loss(&observed.obs, observed.at);
         }
     }
 
@@ -201,7 +213,7 @@ impl Agent {
                 if let Some(failed) = ack.failed {
                     tracing::warn!(collector, first = %failed.first, n = failed.n, "the collector could not store a batch");
                 }
-                if new_stream {
+                if new_stream && ack.stream == self.stream {
                     self.begin_stream();
                 }
                 self.note_acknowledged();
@@ -227,8 +239,8 @@ impl Agent {
         self.sender.unacknowledged()
     }
 
-    /// Each required collector and how many events it lacks.
-    pub fn lacking(&self) -> Vec<(String, u64)> {
+    /// Each collector, whether it is a required one, and how many of the events held it lacks.
+    pub fn lacking(&self) -> Vec<(String, bool, u64)> {
         let of = |index: usize| {
             let lacks = |held: delivery::sender::Held| {
                 let mark = self.sender.marks(held.stream).nth(index).unwrap_or(0);
@@ -236,42 +248,58 @@ impl Agent {
             };
             self.sender.streams().map(lacks).sum()
         };
-        self.collectors.iter().enumerate().map(|(index, id)| (id.clone(), of(index))).collect()
+        self.collectors.iter().enumerate().map(|(index, id)| (id.clone(), index < self.required, of(index))).collect()
     }
 
-    /// Deletes what was acknowledged long enough ago, and more if half the space is used; forgets closed streams.
+    /// Deletes what was acknowledged long enough ago, and more if half of the space or of the streams is used; forgets
+    /// closed streams.
     pub fn tidy(&mut self) -> Result<(), OutboxError> {
         self.note_acknowledged();
         let now = self.clock.running_ms();
-        // A checkpoint's newest events are younger than it by up to one step.
-        let keep_ms = self.keep_ms + self.keep_ms / CHECKPOINTS;
-        let old_enough = |(since, through): &(u64, u64)| (since + keep_ms < now).then_some(*through);
-        let mut ends: Vec<(StreamId, u64)> = Vec::new();
-        for held in self.outbox.streams() {
-            let acknowledged = self.acknowledged.get(&held.stream).map(Vec::as_slice).unwrap_or_default();
-            if let Some(end) = acknowledged.iter().filter_map(old_enough).max().filter(|&end| end >= held.floor.0) {
-                ends.push((held.stream, end));
-            }
+        let above_half = self.outbox.space().above_half();
+        if above_half > 0 {
+            self.delete(&self.ends(|sender, stream| sender.acknowledged_by_all(stream)), above_half)?;
         }
-        if self.outbox.bytes() > self.outbox.max_bytes() / 2 {
-            ends = self.ends(|sender, stream| sender.acknowledged_by_all(stream));
+        let surplus = self.outbox.streams().count().saturating_sub(MAX_STREAMS / 2);
+        let mut ends = self.ends(|_, stream| self.kept.aged(stream, now));
+        for held in self.outbox.streams().take(surplus) {
+            ends.push((held.stream, self.sender.acknowledged_by_all(held.stream)));
         }
-        self.delete(&ends)?;
-        let closed: Vec<StreamId> = self
-            .outbox
-            .streams()
-            .filter(|h| h.floor > h.last && self.sender.acknowledged_by_all(h.stream) >= h.last.0)
-            .map(|h| h.stream)
-            .collect();
-        for stream in closed {
-            if self.outbox.forget(stream)? {
-                self.sender.handle_forgotten(stream);
-                self.acknowledged.remove(&stream);
-            }
-        }
+        self.delete(&ends, u64::MAX)?;
+        self.forget_records(now)?;
         self.tell_sender();
         self.outbox.lay_ballast();
         Ok(())
+    }
+
+    /// The record of an emptied stream goes when every required collector has accounted for it, as long ago as for an
+    /// event. Of too many the oldest go before: those accounted for, then the others, which become a counted loss.
+    fn forget_records(&mut self, now: u64) -> Result<(), OutboxError> {
+        let newest = self.outbox.newest().map(|newest| newest.stream);
+        let emptied = self.outbox.streams().filter(|held| is_emptied(held) && Some(held.stream) != newest);
+        let (told, untold): (Vec<Held>, Vec<Held>) =
+            emptied.partition(|held| self.sender.acknowledged_by_all(held.stream) >= held.last.0);
+        let surplus = surplus_records(told.len() + untold.len(), MAX_RECORDS);
+        for (index, held) in told.iter().enumerate() {
+            if (index < surplus || self.kept.aged(held.stream, now) >= held.last.0)
+                && self.outbox.forget(held.stream)?
+            {
+                self.handle_forgotten(held.stream);
+            }
+        }
+        for held in untold.iter().take(surplus.saturating_sub(told.len())) {
+            let count = held.last.0 - self.sender.acknowledged_by_all(held.stream);
+            tracing::error!(stream = %held.stream, count, "too many ended streams wait for a required collector; the oldest \
+                is counted as lost (is a collector gone for good? then take it out of collectors.required)");
+            self.outbox.forget_counted(held.stream, &OpenLoss::of_record(count, self.clock.now()))?;
+            self.handle_forgotten(held.stream);
+        }
+        Ok(())
+    }
+
+    fn handle_forgotten(&mut self, stream: StreamId) {
+        self.sender.handle_forgotten(stream);
+        self.kept.handle_forgotten(stream);
     }
 
     /// What the agent says about itself.
@@ -291,8 +319,18 @@ impl Agent {
     }
 
     /// Bytes held, and allowed.
-    pub fn space(&self) -> (u64, u64) {
-        (self.outbox.bytes(), self.outbox.max_bytes())
+    pub fn space(&self) -> Space {
+        self.outbox.space()
+    }
+
+    /// Losses that no event has told yet.
+    pub fn open_loss(&self) -> Option<&OpenLoss> {
+        self.outbox.open_loss()
+    }
+
+    /// How far each collector has acknowledged a stream to this process, the required ones first.
+    pub fn marks(&self, stream: StreamId) -> Vec<u64> {
+        self.sender.marks(stream).collect()
     }
 
     /// Streams in the outbox, oldest first.
@@ -328,19 +366,11 @@ impl Agent {
         }
     }
 
-    /// Remembers how far all collectors have acknowledged each stream, and since when.
+    /// Remembers how far all required collectors have acknowledged each stream, and since when.
     fn note_acknowledged(&mut self) {
         let now = self.clock.running_ms();
         for held in self.sender.streams() {
-            let through = self.sender.acknowledged_by_all(held.stream);
-            let known = self.acknowledged.entry(held.stream).or_default();
-            // What is deleted needs no checkpoint, and a collector that opened another database has taken its word back.
-            known.retain(|&(_, earlier)| (held.floor.0..=through).contains(&earlier));
-            match known.last_mut() {
-                Some((_, earlier)) if *earlier == through => {}
-                Some((since, earlier)) if now - *since < self.keep_ms / CHECKPOINTS => *earlier = through,
-                Some(_) | None => known.push((now, through)),
-            }
+            self.kept.handle_acknowledged(held, self.sender.acknowledged_by_all(held.stream), now);
         }
     }
 
@@ -349,39 +379,41 @@ impl Agent {
         ends.filter(|(held, end)| *end >= held.floor.0).map(|(held, end)| (held.stream, end)).collect()
     }
 
-    /// Deletes what all required collectors have; if that is nothing, what one of them has. False if it is nothing, too.
-    fn make_room(&mut self) -> Result<bool, OutboxError> {
-        let mut ends = self.ends(|sender, stream| sender.acknowledged_by_all(stream));
-        if ends.is_empty() {
-            ends = self.ends(|sender, stream| sender.acknowledged_by_one(stream));
-            if !ends.is_empty() {
-                tracing::error!("the outbox is full: events go that not all required collectors have");
-            }
+    /// Frees so many bytes: of what all required collectors have; if that is not enough, of what one of them has. How
+    /// many it were.
+    fn make_room(&mut self, short: u64) -> Result<u64, OutboxError> {
+        let mut freed = self.delete(&self.ends(|sender, stream| sender.acknowledged_by_all(stream)), short)?;
+        let ends = self.ends(|sender, stream| sender.acknowledged_by_one(stream));
+        if freed < short && !ends.is_empty() {
+            tracing::error!("the outbox is full: events go that not all required collectors have");
+            freed += self.delete(&ends, short - freed)?;
         }
-        self.delete(&ends)?;
-        Ok(!ends.is_empty())
+        Ok(freed)
     }
 
-    fn delete(&mut self, ends: &[(StreamId, u64)]) -> Result<(), OutboxError> {
+    fn delete(&mut self, ends: &[(StreamId, u64)], wanted: u64) -> Result<u64, OutboxError> {
         if ends.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        match self.outbox.delete_through(ends) {
-            // Even to delete takes space: that is what the ballast is kept for, and for nothing else.
+        let freed = match self.outbox.delete_through(ends, wanted) {
+            // Even to delete takes space: that is what the ballast is kept for.
             Err(OutboxError::Storage(_)) => {
                 self.outbox.drop_ballast();
                 self.recover()?;
-                let deleted = self.outbox.delete_through(ends);
+                let deleted = self.outbox.delete_through(ends, wanted);
                 self.outbox.lay_ballast();
-                if let Err(error) = deleted {
-                    self.recover()?;
-                    return Err(error);
+                match deleted {
+                    Ok(freed) => freed,
+                    Err(error) => {
+                        self.recover()?;
+                        return Err(error);
+                    }
                 }
             }
             done => done?,
-        }
+        };
         self.tell_sender();
-        Ok(())
+        Ok(freed)
     }
 
     /// After an error of the disk: opens the outbox anew.
@@ -450,3 +482,7 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "agent_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use room_events::{RoomId, SourceId};
+use room_events::{RoomId, SourceId, UtcMillis};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -22,7 +22,7 @@ use crate::extract_file::{self, ExtractFile, Paths};
 use crate::outbox::{Contents, OutboxError};
 use crate::played::PlayedTime;
 use crate::replay::Replay;
-use crate::status_file::{self, StatusFile};
+use crate::status_file::{self, CollectorEntry, StatusFile, StreamEntry};
 use crate::token_key::{TokenKey, create_key_file};
 use crate::watch::ExtractFeed;
 use crate::{check, link};
@@ -49,7 +49,7 @@ enum Command {
     },
     /// Report an extract of a theatre system once, and end when all required collectors have it.
     Replay(ReplayArgs),
-    /// Show the outbox: depth, oldest, losses, streams, and what each collector lacks.
+    /// Show the outbox: depth, oldest, losses, space, and how far each collector has each stream.
     ///
     /// Read from the outbox itself if no agent runs, else from the status file that the running agent writes.
     Outbox {
@@ -274,7 +274,7 @@ async fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     match done {
         Some(done) => done.map(|()| ExitCode::SUCCESS).map_err(Into::into),
         None => {
-            for (collector, lacks) in lacking.iter().filter(|(_, lacks)| *lacks > 0) {
+            for (collector, _, lacks) in lacking.iter().filter(|(_, required, lacks)| *required && *lacks > 0) {
                 let _ = writeln!(
                     std::io::stderr(),
                     "interrupted: collector {collector} lacks {lacks} events; they stay in the outbox"
@@ -346,38 +346,81 @@ fn show_outbox(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 fn of_contents(contents: &Contents, config: &Config) -> String {
-    let held: u64 = contents.streams().map(|h| (h.last.0 + 1).saturating_sub(h.floor.0)).sum();
-    let open = contents.open_loss.map_or(0, |loss| loss.count);
+    let held: u64 = contents.streams().map(|h| delivery::keep::count(&h)).sum();
+    let open = contents.open_loss.as_ref().map_or(0, |loss| loss.count);
     let mut text = format!(
-        "read from the outbox; no agent runs, so nothing is known of acknowledgements\nheld      {held} events, {} of {} KiB\nlost      {}\n",
-        contents.bytes / 1024,
-        config.outbox.max_mib * 1024,
-        contents.lost + open
+        "read from the outbox; no agent runs\n\
+         held      {held} events, acknowledged ones included\n\
+         oldest    {}\n\
+         lost      {}{}\n\
+         space     {}\n",
+        or_dash(contents.oldest),
+        contents.lost + open,
+        untold(open),
+        kib(contents.bytes, contents.signals, config.outbox.max_mib * 1024 * 1024)
     );
+    // What the last process heard; the next one asks again, because a collector may have been restored meanwhile.
+    let last = StatusFile::read(&config.data_dir).ok();
     for held in contents.streams() {
-        text += &format!("stream    {} from {} to {}\n", held.stream, held.floor, held.last);
+        let marks = last.as_ref().map(|file| (file, file.streams.iter().find(|s| s.stream == held.stream)));
+        let marks = marks.and_then(|(file, entry)| entry.map(|entry| of_marks(file, entry))).unwrap_or_default();
+        text += &format!("stream    {} from {} to {}{marks}\n", held.stream, held.floor, held.last);
+    }
+    if let Some(file) = last {
+        text += &format!("collectors as the last process knew them at {}\n", file.written);
+        text += &of_collectors(&file);
     }
     text
 }
 
 fn of_status(file: &StatusFile) -> String {
-    let oldest = file.oldest.map_or_else(|| "-".to_owned(), |oldest| oldest.to_string());
     let mut text = format!(
-        "told by the running agent at {}\ndepth     {} events not acknowledged\noldest    {oldest}\nlost      {}\nrefused   {} publishes by the broker\nspace     {} of {} KiB\n",
+        "told by the running agent at {}\n\
+         depth     {} events not acknowledged\n\
+         oldest    {}\n\
+         lost      {}{}\n\
+         refused   {} publishes by the broker\n\
+         space     {}\n",
         file.written,
         file.depth,
+        or_dash(file.oldest),
         file.lost,
+        untold(file.lost_untold),
         file.refused,
-        file.held_bytes / 1024,
-        file.max_bytes / 1024
+        kib(file.held_bytes, file.signal_bytes, file.max_bytes)
     );
-    for collector in &file.collectors {
-        text += &format!("collector {} lacks {} events\n", collector.id, collector.lacks);
-    }
-    for stream in &file.streams {
-        text += &format!("stream    {} from {} to {}\n", stream.stream, stream.floor, stream.last);
+    text += &of_collectors(file);
+    for entry in &file.streams {
+        text +=
+            &format!("stream    {} from {} to {}{}\n", entry.stream, entry.floor, entry.last, of_marks(file, entry));
     }
     text
+}
+
+fn of_collectors(file: &StatusFile) -> String {
+    let of = |c: &CollectorEntry| {
+        let also = if c.required { "" } else { " (also)" };
+        format!("collector {}{also} lacks {} events\n", c.id, c.lacks)
+    };
+    file.collectors.iter().map(of).collect()
+}
+
+/// How far each collector has acknowledged a stream.
+fn of_marks(file: &StatusFile, entry: &StreamEntry) -> String {
+    let marks = file.collectors.iter().zip(&entry.marks);
+    marks.map(|(collector, mark)| format!(", {} has through {mark}", collector.id)).collect()
+}
+
+fn or_dash(oldest: Option<UtcMillis>) -> String {
+    oldest.map_or_else(|| "-".to_owned(), |oldest| oldest.to_string())
+}
+
+fn untold(count: u64) -> String {
+    if count == 0 { String::new() } else { format!(", {count} of them to be told by the next event") }
+}
+
+fn kib(held: u64, signals: u64, limit: u64) -> String {
+    format!("{} of {} KiB, {} of them signal levels", held / 1024, limit / 1024, signals / 1024)
 }
 
 async fn show_check(path: PathBuf, config: Config) -> anyhow::Result<ExitCode> {

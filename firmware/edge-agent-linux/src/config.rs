@@ -63,6 +63,12 @@ pub const KEYS: &[Key] = &[
         "Collectors that must have an event before it may be deleted; 1 to 4.",
     ),
     key(
+        "collectors.also",
+        "[]",
+        "",
+        "Collectors that get events as long as they are held, without holding anything back; up to 4.",
+    ),
+    key(
         "outbox.max-mib",
         "512",
         "",
@@ -208,6 +214,16 @@ impl Broker {
 pub struct Collectors {
     /// Those that must have an event before it may be deleted.
     pub required: Vec<AgentId>,
+    /// Those that get events too, as long as they are held.
+    #[serde(default)]
+    pub also: Vec<AgentId>,
+}
+
+impl Collectors {
+    /// All of them, the required ones first.
+    pub fn all(&self) -> impl Iterator<Item = &AgentId> {
+        self.required.iter().chain(&self.also)
+    }
 }
 
 /// Tables whose keys all have defaults.
@@ -316,8 +332,14 @@ impl Config {
         if required.is_empty() || required.len() > delivery::sender::MAX_COLLECTORS {
             return Err(format!("`collectors.required` names {} collectors (name 1 to 4)", required.len()));
         }
-        if required.iter().enumerate().any(|(n, id)| required.iter().take(n).any(|other| other == id)) {
-            return Err("`collectors.required` names a collector twice (remove one)".to_owned());
+        let also = self.collectors.also.len();
+        if also > delivery::sender::MAX_COLLECTORS {
+            return Err(format!("`collectors.also` names {also} collectors (name at most 4)"));
+        }
+        if let Some(twice) =
+            self.collectors.all().enumerate().find(|(n, id)| self.collectors.all().take(*n).any(|o| o == *id))
+        {
+            return Err(format!("`collectors` names {} twice (remove one)", twice.1));
         }
         for (path, value, range) in [
             ("outbox.max-mib", self.outbox.max_mib, 1..=1 << 20),
@@ -474,6 +496,11 @@ mod tests {
             (LEAST.replace("agent = 'th-1'", ""), "key `agent` is missing"),
             (LEAST.replace("host = 'b'", ""), "key `broker.host` is missing"),
             (LEAST.replace("'th-1'", "'TH 1'"), "agent.toml: line 3: has the character 'T' (use a-z, 0-9 and -)"),
+            (format!("{LEAST}also = ['a', 'primary']\n"), "`collectors` names primary twice (remove one)"),
+            (
+                format!("{LEAST}also = ['a', 'b', 'c', 'd', 'e']\n"),
+                "`collectors.also` names 5 collectors (name at most 4)",
+            ),
             (LEAST.replace("['primary']", "[]"), "`collectors.required` names 0 collectors (name 1 to 4)"),
             (format!("{LEAST}[outbox]\nmax-mib = 0\n"), "`outbox.max-mib` is 0 (give 1 to 1048576)"),
             (

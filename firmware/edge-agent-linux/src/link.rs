@@ -89,7 +89,7 @@ async fn wait(pause: Duration, stop: &mut watch::Receiver<bool>) {
 struct Connection<'a> {
     shared: &'a Shared,
     address: AgentAddress,
-    required: Vec<AgentId>,
+    collectors: Vec<AgentId>,
     events_topic: String,
     status_topic: String,
     client: AsyncClient,
@@ -112,7 +112,7 @@ impl Drop for Connection<'_> {
 /// Connects once, subscribes the acknowledgement topics and leaves: what `check` asks. The error says what to do.
 pub async fn probe(config: &Config) -> Result<(), String> {
     let address = config.address();
-    let topics: Vec<String> = config.collectors.required.iter().map(|c| ack_topic(&address, c)).collect();
+    let topics: Vec<String> = config.collectors.all().map(|c| ack_topic(&address, c)).collect();
     let mut options =
         MqttOptions::new(format!("touchtime-{}-check", address.agent), &config.broker.host, config.broker.port);
     options.set_clean_start(true);
@@ -173,7 +173,7 @@ impl<'a> Connection<'a> {
         let polling = tokio::spawn(poll(event_loop, config.broker.clone(), address.clone(), tell));
         Ok(Self {
             shared,
-            required: config.collectors.required.clone(),
+            collectors: config.collectors.all().cloned().collect(),
             events_topic: Topic::Events(address.clone()).text().to_string(),
             address,
             status_topic,
@@ -250,13 +250,13 @@ impl<'a> Connection<'a> {
             News::Connected { receive_maximum } => {
                 self.was_up = true;
                 self.limit = receive_maximum.min(MAX_UNDER_WAY);
-                let topics = self.required.iter().map(|collector| ack_topic(&self.address, collector));
+                let topics = self.collectors.iter().map(|collector| ack_topic(&self.address, collector));
                 let filters: Vec<Filter> = topics.map(|topic| Filter::new(topic, QoS::AtLeastOnce)).collect();
                 self.client.try_subscribe_many(filters).map_err(|_| "the client takes no subscription".to_owned())?;
             }
             News::Subscribed(codes) => {
                 let mut any = false;
-                for (collector, code) in self.required.iter().zip(codes) {
+                for (collector, code) in self.collectors.iter().zip(codes) {
                     if matches!(code, SubscribeReasonCode::Success(_)) {
                         any = true;
                     } else {

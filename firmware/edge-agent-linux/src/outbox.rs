@@ -7,7 +7,7 @@
 //! events   (stream number, seq) -> bytes of the event
 //! streams   stream number       -> (stream id, floor, last)     numbers rise: oldest first; an emptied one stays
 //! files     sha-256 of a file   -> rows recorded of it           in the same transaction as their events
-//! state     name                -> number                        bytes held, losses
+//! state     name                -> number                        bytes held, of them signal levels, losses
 //! ```
 //!
 //! The bytes held are counted, not measured: redb's file is larger by its pages, and space that becomes free is used
@@ -16,9 +16,10 @@
 use std::path::{Path, PathBuf};
 
 use delivery::sender::Held;
+use delivery::{OpenLoss, Room, Space};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use room_events::observation::PreviousStream;
-use room_events::{Seq, StreamId, UtcMillis};
+use room_events::{Observation, Seq, StreamId, UtcMillis, wire};
 
 const EVENTS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("events");
 const STREAMS: TableDefinition<u64, (u128, u64, u64)> = TableDefinition::new("streams");
@@ -41,11 +42,19 @@ const BALLAST_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// No room within the limit: wait until something is acknowledged, or count the observation as lost.
-    #[error("the outbox is full: {held} of {limit} bytes are held (see max-outbox-mib)")]
+    #[error("the outbox is full: {held} of {limit} bytes are held (see outbox.max-mib)")]
     Full {
         /// Bytes held.
         held: u64,
         /// Bytes allowed.
+        limit: u64,
+        /// Bytes that are wanting.
+        short: u64,
+    },
+    /// Signal levels have used up their half, whatever else is free: count the observation as lost.
+    #[error("signal levels hold their half of the outbox, {limit} bytes (is a line chattering?)")]
+    SignalsFull {
+        /// Bytes allowed to them.
         limit: u64,
     },
     /// Another process has it open: stop.
@@ -63,19 +72,6 @@ impl<E: Into<redb::Error>> From<E> for OutboxError {
     fn from(error: E) -> Self {
         Self::Storage(Box::new(error.into()))
     }
-}
-
-/// Losses that no event has told yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenLoss {
-    /// How many.
-    pub count: u64,
-    /// Event time of the first.
-    pub from: UtcMillis,
-    /// Event time of the last.
-    pub to: UtcMillis,
-    /// Counted by one process from first to last.
-    pub exact: bool,
 }
 
 /// How far the rows of a file are recorded.
@@ -101,6 +97,7 @@ pub struct Outbox {
     database: Option<Database>,
     max_bytes: u64,
     bytes: u64,
+    signals: u64,
     records: Vec<Record>,
     // The stream of this process, once its first event is committed.
     current: Option<u64>,
@@ -160,6 +157,7 @@ impl Outbox {
             database: None,
             max_bytes,
             bytes: 0,
+            signals: 0,
             records: Vec::new(),
             current: None,
             fresh,
@@ -169,9 +167,7 @@ impl Outbox {
         };
         outbox.reopen()?;
         // A process that ended with a loss untold may have counted more than it wrote down.
-        if let Some(loss) = &mut outbox.open_loss {
-            loss.exact = false;
-        }
+        outbox.open_loss = outbox.open_loss.map(OpenLoss::after_restart);
         outbox.lay_ballast();
         Ok(outbox)
     }
@@ -185,9 +181,10 @@ impl Outbox {
         let database = open_database(&self.path)?;
         let contents = Contents::read(&database)?;
         self.bytes = contents.bytes;
+        self.signals = contents.signals;
         self.lost = contents.lost;
         // What this process counted and could not write is still in memory.
-        self.open_loss = self.open_loss.or(contents.open_loss);
+        self.open_loss = self.open_loss.take().or(contents.open_loss);
         self.next_number = contents.records.last().map_or(0, |r| r.number + 1);
         self.current = contents.records.last().filter(|r| r.held.stream == self.fresh).map(|r| r.number);
         self.records = contents.records;
@@ -234,24 +231,19 @@ impl Outbox {
         self.records.iter().map(|r| r.held)
     }
 
-    /// Bytes held, by the rule of [`OVERHEAD_BYTES`].
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Bytes allowed.
-    pub fn max_bytes(&self) -> u64 {
-        self.max_bytes
+    /// Bytes held and allowed, by the rule of [`OVERHEAD_BYTES`].
+    pub fn space(&self) -> Space {
+        Space { limit: self.max_bytes, held: self.bytes, signals: self.signals }
     }
 
     /// Observations lost since the outbox was made, told by an event or not.
     pub fn lost(&self) -> u64 {
-        self.lost + self.open_loss.map_or(0, |loss| loss.count)
+        self.lost + self.open_loss.as_ref().map_or(0, |loss| loss.count)
     }
 
     /// Losses that no event has told yet.
-    pub fn open_loss(&self) -> Option<OpenLoss> {
-        self.open_loss
+    pub fn open_loss(&self) -> Option<&OpenLoss> {
+        self.open_loss.as_ref()
     }
 
     /// Commits events in order, with the progress in their file. `closes_loss`: one of them tells the open loss.
@@ -262,15 +254,18 @@ impl Outbox {
         progress: Option<Progress>,
         closes_loss: bool,
     ) -> Result<Held, OutboxError> {
-        let mut added = 0;
+        let (mut added, mut signals) = (0, 0);
         for event in events {
             if !delivery::batch::is_sendable(event.as_ref()) {
                 return Err(OutboxError::NotAnEvent);
             }
-            added += event.as_ref().len() as u64 + OVERHEAD_BYTES;
+            added += cost(event.as_ref());
+            signals += signal_cost(event.as_ref());
         }
-        if self.bytes + added > self.max_bytes {
-            return Err(OutboxError::Full { held: self.bytes, limit: self.max_bytes });
+        match self.space().room_for(added, signals) {
+            Room::Enough => {}
+            Room::Short(short) => return Err(OutboxError::Full { held: self.bytes, limit: self.max_bytes, short }),
+            Room::SignalsFull => return Err(OutboxError::SignalsFull { limit: self.max_bytes / 2 }),
         }
         let index = self.records.iter().position(|r| Some(r.number) == self.current);
         let mut record = match index.and_then(|index| self.records.get(index)) {
@@ -279,7 +274,7 @@ impl Outbox {
                 Record { number: self.next_number, held: Held { stream: self.fresh, floor: Seq::FIRST, last: Seq(0) } }
             }
         };
-        let told = if closes_loss { self.open_loss.map_or(0, |loss| loss.count) } else { 0 };
+        let told = if closes_loss { self.open_loss.as_ref().map_or(0, |loss| loss.count) } else { 0 };
         let mut transaction = self.database()?.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
         {
@@ -295,6 +290,7 @@ impl Outbox {
             }
             let mut state = transaction.open_table(STATE)?;
             state.insert("bytes", signed(self.bytes + added))?;
+            state.insert("signal-bytes", signed(self.signals + signals))?;
             state.insert("lost", signed(self.lost + told))?;
             if closes_loss {
                 state.insert("open-loss", 0)?;
@@ -302,6 +298,7 @@ impl Outbox {
         }
         transaction.commit()?;
         self.bytes += added;
+        self.signals += signals;
         self.lost += told;
         if closes_loss {
             self.open_loss = None;
@@ -317,25 +314,45 @@ impl Outbox {
         Ok(record.held)
     }
 
-    /// Counts an observation that could not be kept, in memory first and on the disk if it takes it.
-    pub fn count_loss(&mut self, at: UtcMillis) {
-        let loss = self.open_loss.get_or_insert(OpenLoss { count: 0, from: at, to: at, exact: true });
-        loss.count += 1;
-        loss.from = loss.from.min(at);
-        loss.to = loss.to.max(at);
-        let loss = *loss;
-        if let Err(error) = self.write_loss(loss) {
+    /// Counts an observation that could not be kept: in memory first, then on the disk, for which the ballast is there.
+    pub fn count_loss(&mut self, obs: &Observation, at: UtcMillis) {
+        let one = OpenLoss::of(obs, at);
+        let loss = self.open_loss.take().map_or_else(|| one.clone(), |open| open.and(&one));
+        self.open_loss = Some(loss.clone());
+        if self.write_loss(&loss, None).is_ok() {
+            return;
+        }
+        self.drop_ballast();
+        if let Err(error) = self.reopen().and_then(|()| self.write_loss(&loss, None)) {
             tracing::warn!(%error, "a loss is counted in memory only");
         }
+        self.lay_ballast();
     }
 
-    fn write_loss(&self, loss: OpenLoss) -> Result<(), OutboxError> {
+    /// Removes the record of an emptied stream that some required collector does not account for, because there are too
+    /// many, and counts what it stood for.
+    pub fn forget_counted(&mut self, stream: StreamId, loss: &OpenLoss) -> Result<(), OutboxError> {
+        let Some(index) = self.records.iter().position(|r| r.held.stream == stream) else { return Ok(()) };
+        let number = self.records.get(index).map(|r| r.number);
+        let loss = self.open_loss.as_ref().map_or_else(|| loss.clone(), |open| open.clone().and(loss));
+        self.write_loss(&loss, number)?;
+        self.records.remove(index);
+        self.open_loss = Some(loss);
+        Ok(())
+    }
+
+    fn write_loss(&self, loss: &OpenLoss, forgotten: Option<u64>) -> Result<(), OutboxError> {
         let transaction = self.database()?.begin_write()?;
         {
             let mut state = transaction.open_table(STATE)?;
             state.insert("open-loss", signed(loss.count))?;
             state.insert("open-loss-from", loss.from.millis())?;
             state.insert("open-loss-to", loss.to.millis())?;
+            state.insert("open-loss-kinds", i64::from(loss.kind_bits()))?;
+            state.insert("open-loss-exact", i64::from(loss.exact))?;
+            if let Some(number) = forgotten {
+                transaction.open_table(STREAMS)?.remove(number)?;
+            }
         }
         transaction.commit()?;
         Ok(())
@@ -349,10 +366,11 @@ impl Outbox {
         table.range(range)?.map(|entry| Ok(entry?.1.value().to_vec())).collect()
     }
 
-    /// Deletes the events of each stream through the given seq, at most [`MAX_DELETED`] of each, in one transaction.
-    pub fn delete_through(&mut self, ends: &[(StreamId, u64)]) -> Result<(), OutboxError> {
+    /// Deletes events of each stream through the given seq, the oldest first, in one transaction: no more than free
+    /// `wanted` bytes, and at most [`MAX_DELETED`] of each stream. How many bytes became free.
+    pub fn delete_through(&mut self, ends: &[(StreamId, u64)], wanted: u64) -> Result<u64, OutboxError> {
         let mut records = self.records.clone();
-        let mut freed = 0;
+        let (mut freed, mut signals) = (0, 0);
         let transaction = self.database()?.begin_write()?;
         {
             let mut events = transaction.open_table(EVENTS)?;
@@ -360,22 +378,31 @@ impl Outbox {
             for &(stream, end) in ends {
                 let Some(record) = records.iter_mut().find(|r| r.held.stream == stream) else { continue };
                 let end = end.min(record.held.last.0).min(record.held.floor.0.saturating_add(MAX_DELETED - 1));
-                if end < record.held.floor.0 {
+                if end < record.held.floor.0 || freed >= wanted {
                     continue;
                 }
-                events.retain_in((record.number, record.held.floor.0)..=(record.number, end), |_, bytes| {
-                    freed += bytes.len() as u64 + OVERHEAD_BYTES;
+                let mut floor = record.held.floor.0;
+                events.retain_in((record.number, floor)..=(record.number, end), |(_, seq), bytes| {
+                    if freed >= wanted {
+                        return true;
+                    }
+                    freed += cost(bytes);
+                    signals += signal_cost(bytes);
+                    floor = seq + 1;
                     false
                 })?;
-                record.held.floor = Seq(end + 1);
-                streams.insert(record.number, (stream.0, end + 1, record.held.last.0))?;
+                record.held.floor = Seq(floor);
+                streams.insert(record.number, (stream.0, floor, record.held.last.0))?;
             }
-            transaction.open_table(STATE)?.insert("bytes", signed(self.bytes.saturating_sub(freed)))?;
+            let mut state = transaction.open_table(STATE)?;
+            state.insert("bytes", signed(self.bytes.saturating_sub(freed)))?;
+            state.insert("signal-bytes", signed(self.signals.saturating_sub(signals)))?;
         }
         transaction.commit()?;
         self.bytes = self.bytes.saturating_sub(freed);
+        self.signals = self.signals.saturating_sub(signals);
         self.records = records;
-        Ok(())
+        Ok(freed)
     }
 
     /// Removes the record of an emptied stream that every required collector accounts for. The newest stream's stays:
@@ -407,6 +434,10 @@ pub struct Contents {
     records: Vec<Record>,
     /// Bytes held.
     pub bytes: u64,
+    /// Bytes of them that are signal levels.
+    pub signals: u64,
+    /// When the oldest event held was captured.
+    pub oldest: Option<UtcMillis>,
     /// Losses told by an event.
     pub lost: u64,
     /// Losses not told yet.
@@ -458,10 +489,26 @@ impl Contents {
             count,
             from: UtcMillis::saturating(number("open-loss-from")?),
             to: UtcMillis::saturating(number("open-loss-to")?),
-            exact: true,
+            kinds: OpenLoss::kinds_of_bits(u8::try_from(number("open-loss-kinds")?).unwrap_or(0)),
+            // Written by every version that knows of inexact ones.
+            exact: state.get("open-loss-exact")?.is_none_or(|exact| exact.value() != 0),
         });
-        Ok(Self { records, bytes: unsigned(number("bytes")?), lost: unsigned(number("lost")?), open_loss })
+        let events = read.open_table(EVENTS)?;
+        let oldest =
+            events.first()?.and_then(|(_, bytes)| wire::decode(bytes.value()).ok()).map(|event| event.captured);
+        let (bytes, signals) = (unsigned(number("bytes")?), unsigned(number("signal-bytes")?));
+        Ok(Self { records, bytes, signals, oldest, lost: unsigned(number("lost")?), open_loss })
     }
+}
+
+/// What an event takes of the space.
+fn cost(event: &[u8]) -> u64 {
+    event.len() as u64 + OVERHEAD_BYTES
+}
+
+/// What it takes of the signal levels' half.
+fn signal_cost(event: &[u8]) -> u64 {
+    if wire::is_signal_level(event) { cost(event) } else { 0 }
 }
 
 fn signed(count: u64) -> i64 {

@@ -1,4 +1,6 @@
 use super::*;
+use room_events::Alive;
+use room_events::observation::SourceKind;
 
 const A: StreamId = StreamId(0xa);
 const B: StreamId = StreamId(0xb);
@@ -69,12 +71,12 @@ fn a_full_outbox_refuses_and_takes_again_after_deletion() {
     let mut outbox = Outbox::open(folder.path(), 200, A).unwrap();
     let _ = outbox.append(&events(1..=4), None, false).unwrap();
     assert!(matches!(outbox.append(&events(5..=6), None, false), Err(OutboxError::Full { .. })));
-    outbox.delete_through(&[(A, 2)]).unwrap();
+    assert!(outbox.delete_through(&[(A, 2)], u64::MAX).unwrap() > 0);
     assert_eq!(outbox.append(&events(5..=6), None, false).unwrap(), held(A, 3, 6));
     assert_eq!(outbox.read(A, Seq(1), 10).unwrap(), events(3..=6));
-    let bytes = outbox.bytes();
+    let space = outbox.space();
     drop(outbox);
-    assert_eq!(open(folder.path(), B).bytes(), bytes);
+    assert_eq!(open(folder.path(), B).space(), Space { limit: 1_000_000, ..space });
 }
 
 #[test]
@@ -82,8 +84,8 @@ fn an_emptied_stream_keeps_its_record_until_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = open(folder.path(), A);
     let _ = outbox.append(&events(1..=2), None, false).unwrap();
-    outbox.delete_through(&[(A, 99)]).unwrap();
-    assert_eq!(outbox.bytes(), 0);
+    let _ = outbox.delete_through(&[(A, 99)], u64::MAX).unwrap();
+    assert_eq!(outbox.space().held, 0);
     assert!(!outbox.forget(A).unwrap(), "the newest stream's record stays");
     outbox.begin_stream(B);
     let _ = outbox.append(&events(3..=3), None, false).unwrap();
@@ -99,17 +101,20 @@ fn losses_are_counted_exactly_until_a_restart_with_one_open() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = open(folder.path(), A);
     for millis in [50, 10, 30] {
-        outbox.count_loss(UtcMillis::saturating(millis));
+        outbox.count_loss(&Observation::Alive(Alive {}), UtcMillis::saturating(millis));
     }
+    outbox.count_loss(&door(), UtcMillis::saturating(20));
     let loss = outbox.open_loss().unwrap();
-    assert_eq!((loss.count, loss.from.millis(), loss.to.millis(), loss.exact), (3, 10, 50, true));
+    assert_eq!((loss.count, loss.from.millis(), loss.to.millis(), loss.exact), (4, 10, 50, true));
+    assert_eq!(loss.kinds.as_slice(), [SourceKind::SignalLevel]);
     drop(outbox);
     let mut outbox = open(folder.path(), B);
-    assert_eq!(outbox.open_loss().map(|loss| (loss.count, loss.exact)), Some((3, false)));
+    let told = outbox.open_loss().map(OpenLoss::told).unwrap();
+    assert_eq!((told.count, told.exact, told.kinds.as_slice()), (4, false, [SourceKind::SignalLevel].as_slice()));
     let _ = outbox.append(&events(1..=1), None, true).unwrap();
-    assert_eq!((outbox.open_loss(), outbox.lost()), (None, 3));
+    assert_eq!((outbox.open_loss(), outbox.lost()), (None, 4));
     drop(outbox);
-    assert_eq!(open(folder.path(), A).lost(), 3);
+    assert_eq!(open(folder.path(), A).lost(), 4);
 }
 
 #[test]
@@ -118,4 +123,60 @@ fn what_would_break_a_batch_is_refused() {
     let mut outbox = open(folder.path(), A);
     assert!(matches!(outbox.append(&[b"{".as_slice()], None, false), Err(OutboxError::NotAnEvent)));
     assert_eq!(outbox.streams().count(), 0);
+}
+
+fn door() -> Observation {
+    use room_events::observation::{Level, SignalLevel};
+    Observation::SignalLevel(SignalLevel { signal: "door".parse().unwrap(), level: Level::Active })
+}
+
+fn signals(n: usize) -> Vec<Vec<u8>> {
+    vec![br#"{"v":1,"obs":{"signal_level":{"signal":"door","level":"active"}}}"#.to_vec(); n]
+}
+
+#[test]
+fn a_chattering_door_leaves_half_the_space_to_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = Outbox::open(folder.path(), 2_000, A).unwrap();
+    while outbox.append(&signals(1), None, false).is_ok() {}
+    assert!(matches!(outbox.append(&signals(1), None, false), Err(OutboxError::SignalsFull { limit: 1_000 })));
+    let space = outbox.space();
+    assert!(space.signals == space.held && space.held <= 1_000, "{space:?}");
+    drop(outbox);
+    let mut outbox = Outbox::open(folder.path(), 2_000, B).unwrap();
+    assert!(
+        matches!(outbox.append(&signals(1), None, false), Err(OutboxError::SignalsFull { .. })),
+        "after a restart too"
+    );
+    let _ = outbox.append(&events(1..=20), None, false).unwrap();
+    let freed = outbox.delete_through(&[(A, u64::MAX)], 1).unwrap();
+    assert_eq!(outbox.space().signals, space.signals - freed, "one event goes, no more than needed");
+    assert!(outbox.append(&signals(1), None, false).is_ok());
+}
+
+#[test]
+fn no_more_is_deleted_than_is_wanted_and_the_oldest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    let _ = outbox.append(&events(1..=9), None, false).unwrap();
+    outbox.begin_stream(B);
+    let _ = outbox.append(&events(1..=9), None, false).unwrap();
+    let one = outbox.space().held / 18;
+    assert_eq!(outbox.delete_through(&[(A, 9), (B, 9)], 10 * one).unwrap(), 10 * one);
+    assert_eq!(outbox.streams().collect::<Vec<_>>(), [held(A, 10, 9), held(B, 2, 9)]);
+}
+
+#[test]
+fn a_record_that_makes_room_becomes_a_loss_that_is_called_inexact() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    let _ = outbox.append(&events(1..=3), None, false).unwrap();
+    let _ = outbox.delete_through(&[(A, 3)], u64::MAX).unwrap();
+    outbox.begin_stream(B);
+    let _ = outbox.append(&events(1..=1), None, false).unwrap();
+    outbox.forget_counted(A, &OpenLoss::of_record(3, UtcMillis::saturating(7))).unwrap();
+    drop(outbox);
+    let contents = Contents::read_only(folder.path()).unwrap();
+    assert_eq!(contents.streams().collect::<Vec<_>>(), [held(B, 1, 1)]);
+    assert_eq!(contents.open_loss.map(|loss| (loss.count, loss.exact)), Some((3, false)));
 }

@@ -25,15 +25,21 @@ pub struct StatusFile {
     pub oldest: Option<UtcMillis>,
     /// Observations lost.
     pub lost: u64,
+    /// Those of them that no event has told yet.
+    #[serde(default)]
+    pub lost_untold: u64,
     /// Publishes that the broker refused on this connection.
     pub refused: u64,
     /// Bytes held.
     pub held_bytes: u64,
+    /// Bytes of them that are signal levels, which may take half of the space.
+    #[serde(default)]
+    pub signal_bytes: u64,
     /// Bytes allowed.
     pub max_bytes: u64,
     /// Streams, oldest first.
     pub streams: Vec<StreamEntry>,
-    /// Required collectors.
+    /// Collectors, the required ones first.
     pub collectors: Vec<CollectorEntry>,
 }
 
@@ -46,15 +52,26 @@ pub struct StreamEntry {
     pub floor: u64,
     /// Last seq.
     pub last: u64,
+    /// How far each collector has acknowledged it to this process, in the order of [`StatusFile::collectors`].
+    #[serde(default)]
+    pub marks: Vec<u64>,
 }
 
-/// A required collector.
+/// A collector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectorEntry {
     /// Its id.
     pub id: String,
+    /// It must have an event before that may be deleted.
+    #[serde(default = "is_required")]
+    pub required: bool,
     /// Events held that it has not acknowledged to this process.
     pub lacks: u64,
+}
+
+/// Of a collector in a file that an earlier version wrote.
+fn is_required() -> bool {
+    true
 }
 
 impl StatusFile {
@@ -62,19 +79,26 @@ impl StatusFile {
     pub fn of(shared: &Shared) -> Self {
         let agent = shared.agent();
         let status = agent.status(true);
-        let (held_bytes, max_bytes) = agent.space();
-        let stream =
-            |held: delivery::sender::Held| StreamEntry { stream: held.stream, floor: held.floor.0, last: held.last.0 };
+        let space = agent.space();
+        let stream = |held: delivery::sender::Held| StreamEntry {
+            stream: held.stream,
+            floor: held.floor.0,
+            last: held.last.0,
+            marks: agent.marks(held.stream),
+        };
+        let collector = |(id, required, lacks)| CollectorEntry { id, required, lacks };
         Self {
             written: agent.clock().wall(),
             depth: status.depth,
             oldest: status.oldest,
             lost: status.lost,
             refused: status.refused,
-            held_bytes,
-            max_bytes,
+            lost_untold: agent.open_loss().map_or(0, |loss| loss.count),
+            held_bytes: space.held,
+            signal_bytes: space.signals,
+            max_bytes: space.limit,
             streams: agent.streams().map(stream).collect(),
-            collectors: agent.lacking().into_iter().map(|(id, lacks)| CollectorEntry { id, lacks }).collect(),
+            collectors: agent.lacking().into_iter().map(collector).collect(),
         }
     }
 

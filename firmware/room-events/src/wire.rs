@@ -61,6 +61,13 @@ pub fn encode<'b>(event: &Event, buffer: &'b mut [u8]) -> Result<&'b [u8], Buffe
     buffer.get(..written).ok_or(BufferTooSmall)
 }
 
+/// Whether the bytes of an event are a signal level's, without reading them. Within a text every quotation mark has a
+/// backslash before it, so that no text looks like this.
+pub fn is_signal_level(bytes: &[u8]) -> bool {
+    const MARK: &[u8] = br#""obs":{"signal_level":"#;
+    bytes.windows(MARK.len()).any(|window| window == MARK)
+}
+
 /// Reads an event.
 pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
     #[derive(Deserialize)]

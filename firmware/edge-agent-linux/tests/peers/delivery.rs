@@ -14,7 +14,7 @@ use edge_agent_linux::link;
 use room_events::{Alive, Observation, RoomId, SourceId, UtcMillis};
 use tokio::sync::watch;
 
-use crate::peer::{Broker, Stored, collect, config, free_port, mosquitto, within};
+use crate::peer::{Broker, Stored, collect, collect_as, config, free_port, mosquitto, within};
 
 fn configured(folder: &Path, port: u16) -> Config {
     Config::parse("agent.toml", &config(folder, port)).unwrap()
@@ -94,6 +94,35 @@ async fn an_agent_that_starts_again_sends_what_its_outbox_held() {
     assert_eq!(orders(&stored), (0..600).collect());
     link.abort();
     collector.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_also_collects_is_not_waited_for_and_catches_up() {
+    let Some(program) = mosquitto() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let text = config(folder.path(), port).replace("['primary']", "['primary']\nalso = ['spare']");
+    let config = Config::parse("agent.toml", &text).unwrap();
+    let _broker = Broker::start(&program, folder.path(), port, "").await;
+    let (stored, spare) = (Stored::default(), Stored::default());
+    let collector = tokio::spawn(collect(port, stored.clone()));
+    let shared = agent(&config);
+    let (_stop, stopped) = watch::channel(false);
+    let link = tokio::spawn(link::run(shared.clone(), config, stopped));
+    record(&shared, 0..1000).await;
+    within(30, "acknowledgement", shared.all_acknowledged()).await;
+    assert_eq!(shared.agent().lacking(), [("primary".to_owned(), true, 0), ("spare".to_owned(), false, 1001)]);
+    let late = tokio::spawn(collect_as("spare", port, spare.clone()));
+    within(30, "the spare one's acknowledgement", async {
+        while shared.agent().lacking().iter().any(|(_, _, lacks)| *lacks > 0) {
+            shared.acknowledged.notified().await;
+        }
+    })
+    .await;
+    assert_eq!(orders(&spare), (0..1000).collect());
+    for task in [link, collector, late] {
+        task.abort();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,12 +61,17 @@ pub fn free_port() -> u16 {
 
 pub type Stored = Arc<Mutex<BTreeMap<(StreamId, u64), Vec<u8>>>>;
 
-/// A collector that stores in memory and acknowledges.
+/// The collector `primary`.
 pub async fn collect(port: u16, stored: Stored) {
+    collect_as("primary", port, stored).await;
+}
+
+/// A collector that stores in memory and acknowledges.
+pub async fn collect_as(id: &str, port: u16, stored: Stored) {
     let mut receiver = Receiver::opened(RunId(1));
     let mut marks: BTreeMap<StreamId, Mark> = BTreeMap::new();
     loop {
-        let mut options = MqttOptions::new("collector", "127.0.0.1", port);
+        let mut options = MqttOptions::new(id, "127.0.0.1", port);
         options.set_clean_start(true).set_max_packet_size(Some(65_536));
         let (client, mut event_loop) = AsyncClient::new(options, 1000);
         client.try_subscribe("touchtime/v1/north/+/agents/+/events", QoS::AtLeastOnce).unwrap();
@@ -85,7 +90,7 @@ pub async fn collect(port: u16, stored: Stored) {
             let answer = receiver.acknowledge(answered, mark, [], None);
             let mut buffer = [0; ack::MAX_ACK_BYTES];
             let bytes = ack::encode(&answer, &mut buffer).unwrap().to_vec();
-            let topic = Topic::Ack { to: from, collector: "primary".parse().unwrap() }.text();
+            let topic = Topic::Ack { to: from, collector: id.parse().unwrap() }.text();
             let _ = client.try_publish(topic.as_str(), QoS::AtLeastOnce, false, bytes);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -142,6 +142,52 @@ async fn a_watched_folder_is_reported_once_even_by_the_next_process() {
     collector.abort();
 }
 
+fn outbox(folder: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_touchtime-agent"));
+    let output = command.args(["outbox", "--config", "agent.toml"]).current_dir(folder).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outbox_is_shown_while_the_agent_runs_and_afterwards() {
+    let Some(program) = mosquitto() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    prepare(folder.path(), port);
+    std::fs::write(folder.path().join("in/one.csv"), extract(1, 4)).unwrap();
+    let _broker = Broker::start(&program, folder.path(), port, "").await;
+    let collector = tokio::spawn(collect(port, Stored::default()));
+    let agent = Program::start(&["run", "--config", "agent.toml"], folder.path());
+    let mut shown = String::new();
+    within(30, "a stream that is acknowledged", async {
+        while !(shown.contains("depth     0 events") && shown.contains(", primary has through ")) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            shown = outbox(folder.path());
+        }
+    })
+    .await;
+    assert!(shown.contains("told by the running agent at "), "{shown}");
+    assert!(shown.contains("lost      0\n") && shown.contains("collector primary lacks 0 events"), "{shown}");
+    drop(agent);
+    // The kill left the file open; the next process repairs it.
+    let mut again = Program::start(&["run", "--config", "agent.toml"], folder.path());
+    within(30, "the next process", async {
+        while !outbox(folder.path()).contains("told by the running agent") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let _ = Command::new("kill").arg(again.0.id().to_string()).status().unwrap();
+    within(30, "the end", async { assert_eq!(again.ended().await, Some(0)) }).await;
+    let shown = outbox(folder.path());
+    for part in
+        ["read from the outbox; no agent runs", "oldest    20", "stream    ", "as the last process knew them at 20"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    collector.abort();
+}
+
 #[test]
 fn wrong_usage_and_wrong_configuration_exit_with_2() {
     let folder = tempfile::tempdir().unwrap();
