@@ -130,6 +130,17 @@ impl Ward {
         issued.write(&self.dir, name);
     }
 
+    /// Starts an agent that says that it is `name`, as its MQTT user too, with the certificate of `th-1`.
+    pub fn start_impostor(&self, name: &str) -> Running {
+        let config = self.dir.join("impostor.toml");
+        let text = agent_toml(&self.dir, self.broker.tls_port)
+            .replace("agent = 'th-1'", &format!("agent = '{name}'"))
+            .replace("/data'", "/impostor'")
+            .replace("[broker]\n", &format!("[broker]\nusername = '{name}'\n"));
+        fs::write(&config, text).expect("written");
+        start(agent().args(["run", "--config"]).arg(config), &self.dir, "impostor")
+    }
+
     /// Where the machines' files lie.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -149,7 +160,11 @@ fn tls(dir: &Path, name: &str) -> String {
 }
 
 fn gateway(dir: &Path, port: u16, board: u16, with_agent: bool) -> String {
-    let agents = if with_agent { "[[agents]]\nsite = 'main'\nid = 'th-1'\n" } else { "" };
+    let agents = if with_agent {
+        "[[agents]]\nsite = 'main'\nid = 'th-1'\n[[agents]]\nsite = 'main'\nid = 'th-2'\n"
+    } else {
+        ""
+    };
     format!(
         "trust = 'north'\n[store]\ndir = '{}/store'\n[broker]\nhost = '127.0.0.1'\nport = {port}\n{}\
          [board]\nlisten = '127.0.0.1:{board}'\n{agents}",

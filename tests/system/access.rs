@@ -3,6 +3,7 @@
 use touchtime_tests::broker::{PASSWORD, ShippedBroker};
 use touchtime_tests::mqtt::{Client, NOT_AUTHORISED, Packet};
 use touchtime_tests::peer::await_that;
+use touchtime_tests::programs::{run, touchtime};
 use touchtime_tests::ward::{CASES_A_DAY, Ward};
 
 /// Two agents of two sites, this collector and another one.
@@ -151,4 +152,22 @@ pub fn an_agent_without_rights_keeps_its_events_and_says_so() {
     ward.await_all_stored();
     await_that("the outbox is empty", || ward.outbox().contains("depth     0 "));
     assert!(ward.outbox().contains("lost      0"), "{}", ward.outbox());
+}
+
+/// With one agent's certificate nobody is another agent, whatever user name he gives.
+pub fn a_certificate_opens_its_own_agents_topics_only() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut ward = Ward::start(dir.path());
+    let _impostor = ward.start_impostor("th-2");
+    ward.another_day();
+    ward.await_all_stored();
+    ward.await_said("impostor", 0, &["ERROR", "NotAuthorized", "agents/th-2/events"]);
+    let events = dir.path().join("events.ndjson");
+    run(touchtime()
+        .args(["export", "events", "--format", "ndjson", "--store"])
+        .arg(dir.path().join("store"))
+        .arg(&events))
+    .good();
+    let stored = std::fs::read_to_string(events).expect("written");
+    assert!(stored.contains("th-1") && !stored.contains("th-2"), "{stored}");
 }

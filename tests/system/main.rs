@@ -67,6 +67,11 @@ fn main() -> std::process::ExitCode {
             "a_brokers_certificate_is_refused_and_rotated",
             certificates::a_brokers_certificate_is_refused_and_rotated,
         ),
+        needs(
+            Peer::Mosquitto,
+            "a_certificate_opens_its_own_agents_topics_only",
+            access::a_certificate_opens_its_own_agents_topics_only,
+        ),
         needs(Peer::Mosquitto, "a_mixed_up_port_is_named", certificates::a_mixed_up_port_is_named),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
