@@ -221,11 +221,11 @@ impl Plant {
 
     /// Waits until every agent has said that all it had has arrived.
     pub fn finish(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_secs(240);
         while !self.is_done() {
             assert!(
                 Instant::now() < deadline,
-                "not all had arrived after 120 s; done: {:?}\n{}",
+                "not all had arrived after 240 s; done: {:?}\n{}",
                 self.done,
                 self.logs()
             );
