@@ -7,6 +7,7 @@
 mod agents;
 mod connection;
 pub mod intake;
+mod joining;
 mod link;
 
 use std::path::PathBuf;

@@ -15,10 +15,13 @@ use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, ConnectReturnCode, Filter, Packet, PubAckReason, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
+use store::Acknowledgement;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::intake::{Answers, Arrival};
+use crate::joining::Joining;
 use crate::{AgentStatuses, ConnectionState, RECEIVE_MAXIMUM, Settings};
 
 /// A broker keeps the session so long; longer absences cost only resends by the agents.
@@ -36,6 +39,7 @@ pub(crate) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connection = 0_u64;
+    let mut joining = Joining::default();
     let mut pause = FIRST_PAUSE;
     loop {
         connection += 1;
@@ -66,7 +70,13 @@ pub(crate) async fn run(
         let ended = loop {
             tokio::select! {
                 ended = &mut polling => break Some(ended),
-                Some(answer) = answers.recv() => send(&client, &settings, connection, answer).await,
+                Some(answer) = answers.recv() => {
+                    for acknowledgement in answer.acknowledgements {
+                        send(&client, &settings, joining.add(acknowledgement, Instant::now())).await;
+                    }
+                    settle(&client, connection, answer.settled).await;
+                }
+                () = until(joining.next_due()) => send(&client, &settings, joining.due(Instant::now())).await,
                 () = stopped(&mut stop) => break None,
             }
         };
@@ -91,6 +101,14 @@ pub(crate) async fn run(
             () = stopped(&mut stop) => return,
         }
         pause = (pause * 2).min(settings.longest_pause);
+    }
+}
+
+/// Returns at that moment, without one never.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -268,8 +286,8 @@ fn behind(error: &ConnectionError) -> &(dyn std::error::Error + 'static) {
     if let ConnectionError::MqttState(StateError::Deserialization(inner)) = error { inner } else { error }
 }
 
-async fn send(client: &AsyncClient, settings: &Settings, connection: u64, answers: Answers) {
-    for acknowledgement in answers.acknowledgements {
+async fn send(client: &AsyncClient, settings: &Settings, acknowledgements: Vec<Acknowledgement>) {
+    for acknowledgement in acknowledgements {
         let mut buffer = [0; MAX_ACK_BYTES];
         let bytes = match ack::encode(&acknowledgement.ack, &mut buffer) {
             Ok(bytes) => bytes.to_vec(),
@@ -282,7 +300,11 @@ async fn send(client: &AsyncClient, settings: &Settings, connection: u64, answer
         // An error means that the connection is gone; the agent sends again and is answered then.
         let _ = client.publish(topic.as_str(), QoS::AtLeastOnce, false, bytes).await;
     }
-    for arrival in answers.settled {
+}
+
+/// Tells the broker that it may forget what is committed, or what its agent was told to send again.
+async fn settle(client: &AsyncClient, connection: u64, settled: Vec<Arrival>) {
+    for arrival in settled {
         if arrival.connection == connection {
             let _ = client.ack(&arrival.publish).await;
         }
