@@ -10,6 +10,7 @@ mod migrate;
 mod place;
 mod quarantine;
 mod reader;
+mod retention;
 mod schema;
 mod writer;
 
@@ -21,6 +22,7 @@ pub use backup::{BackedUp, Restored, backup, restore};
 pub use place::place_of;
 pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
 pub use reader::{Conflict, Gap, Held, Reader, RoomRow};
+pub use retention::cut;
 pub use schema::SCHEMA_VERSION;
 pub use writer::{Acknowledgement, Committed, Inbound, RoomSettings, Writer};
 

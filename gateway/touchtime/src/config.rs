@@ -50,7 +50,13 @@ pub struct GatewayConfig {
 pub struct StoreConfig {
     /// Folder of the database; made if it is not there.
     pub dir: PathBuf,
+    /// Events older than so many days are removed, by whole weeks; default: none ever is.
+    #[serde(default)]
+    pub keep_days: Option<u32>,
 }
+
+/// Agents send again what they were acknowledged days ago; what is removed sooner would only come back.
+const LEAST_KEEP_DAYS: u32 = 31;
 
 /// `[broker]`
 #[derive(Debug, Clone, Deserialize)]
@@ -247,6 +253,11 @@ impl GatewayConfig {
                 utilisation::rules::RuleSet::NAMES.join(", ")
             ));
         }
+        if let Some(days) = self.store.keep_days.filter(|days| *days < LEAST_KEEP_DAYS) {
+            return Err(format!(
+                "store.keep-days: {days} is too few, agents may send again what is younger (at least {LEAST_KEEP_DAYS}; without it nothing is removed)"
+            ));
+        }
         for (i, room) in self.rooms.iter().enumerate() {
             if !self.sites.is_empty() && !self.sites.iter().any(|site| site.id == room.site) {
                 return Err(format!(
@@ -357,6 +368,11 @@ mod tests {
     #[test]
     fn a_wrong_configuration_names_line_key_and_remedy() {
         check(GOOD, "good");
+        check(
+            &GOOD.replace("[broker]", "keep-days = 7\n[broker]"),
+            "store.keep-days: 7 is too few, agents may send again what is younger (at least 31; without it nothing is removed)",
+        );
+        check(&GOOD.replace("[broker]", "keep-days = 800\n[broker]"), "good");
         check(&format!("{GOOD}porrt = 1\n"), "line 6: unknown key `porrt` (did you mean `port`?)");
         check(&GOOD.replace("demo", "De mo"), "line 1: has the character 'D' (use a-z, 0-9 and -)");
         check(

@@ -72,6 +72,9 @@ fn sessions(
     match (&input.store, &input.cases, &arguments.mapping) {
         (Some(dir), _, _) => {
             let reader = Reader::open(dir)?;
+            if let Some(cut) = reader.removed_before()? {
+                output::say(&format!("events before {cut} were removed from this store (store.keep-days)"));
+            }
             measured::measure_store(&reader, &Precedence::new(reader.precedence()?), rules, wall_now())
         }
         (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, &arguments.plan), rules),

@@ -86,6 +86,9 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
             let _ = changes.send(change);
         }
     });
+    if let Some(days) = config.store.keep_days {
+        tokio::spawn(remove_old(config.store.dir.clone(), days));
+    }
     let settings = collector::Settings {
         trust: config.trust.clone(),
         id: config.collector.id.clone(),
@@ -107,6 +110,24 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     // Open event streams would hold the pages for ever; what they show is on disk.
     pages.abort();
     collecting.await?
+}
+
+/// Removes what is too old when the collector starts and once a day from then on.
+async fn remove_old(dir: std::path::PathBuf, days: u32) {
+    let mut day = tokio::time::interval(Duration::from_secs(24 * 3600));
+    loop {
+        day.tick().await;
+        let dir = dir.clone();
+        let removed = tokio::task::spawn_blocking(move || -> anyhow::Result<u64> {
+            let mut writer = Writer::open(&dir, RunId(crate::random::bits_128()?))?;
+            Ok(writer.remove_before(store::cut(crate::clock::wall_now(), days))?)
+        });
+        match removed.await.map_err(anyhow::Error::from).flatten() {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, days, "removed what is older than store.keep-days"),
+            Err(error) => tracing::error!(%error, "old events could not be removed; trying again in a day"),
+        }
+    }
 }
 
 fn room_settings(config: &GatewayConfig) -> Vec<RoomSettings> {
