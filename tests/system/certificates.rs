@@ -4,6 +4,7 @@
 use std::fs;
 
 use touchtime_tests::broker::ShippedBroker;
+use touchtime_tests::peer::await_that;
 use touchtime_tests::pki::{Authority, Issued, Validity};
 use touchtime_tests::programs::{agent, run};
 use touchtime_tests::ward::Ward;
@@ -62,11 +63,24 @@ pub fn an_agents_certificate_is_refused_and_rotated() {
         );
         let checked = ward.check("agent");
         assert!(checked.lines().any(|line| line.starts_with("problem") && line.contains(said)), "{checked}");
+        await_that("the outbox tells why", || ward.outbox().contains(said));
         assert_eq!(ward.stored_cases(), before, "{trouble:?}: nothing came");
 
         ward.give("th-1", &ward.broker.authority.client("th-1", serial + 1, Validity::Now));
         ward.await_all_stored();
     }
+
+    // Only one of the two files has been replaced yet.
+    ward.broker.go_down();
+    let renewed = ward.broker.authority.client("th-1", 30, Validity::Now);
+    let since = ward.log("agent").len();
+    fs::write(ward.dir().join("th-1.pem"), &renewed.certificate).expect("written");
+    ward.broker.come_up();
+    ward.another_day();
+    ward.await_said("agent", since, &["ERROR", "broker.key-file", "th-1.key: is not the key of", "th-1.pem"]);
+    ward.give("th-1", &renewed);
+    ward.await_all_stored();
+    await_that("the outbox says that it is connected", || ward.outbox().contains("broker    connected"));
     assert!(ward.outbox().contains("lost      0"), "{}", ward.outbox());
 }
 

@@ -46,6 +46,7 @@ pub struct Agent {
     kept: Box<Kept<MAX_STREAMS>>,
     stream: StreamId,
     refused: u64,
+    not_connected: Option<String>,
 }
 
 impl Agent {
@@ -76,6 +77,7 @@ impl Agent {
             kept: Box::new(Kept::new(u64::from(config.outbox.keep_acknowledged_days) * 86_400_000)),
             stream,
             refused: 0,
+            not_connected: Some("connecting".to_owned()),
         };
         agent.tell_sender();
         Ok(agent)
@@ -188,12 +190,19 @@ impl Agent {
     /// The acknowledgement topics are subscribed.
     pub fn handle_subscribed(&mut self) {
         self.refused = 0;
+        self.not_connected = None;
         self.sender.handle_subscribed();
     }
 
-    /// The connection is gone.
-    pub fn handle_disconnected(&mut self) {
+    /// The connection is gone, or could not be made: why, with the remedy.
+    pub fn handle_disconnected(&mut self, why: &str) {
+        self.not_connected = Some(why.to_owned());
         self.sender.handle_disconnected();
+    }
+
+    /// Why there is no connection to the broker; `None` while there is one.
+    pub fn not_connected(&self) -> Option<&str> {
+        self.not_connected.as_deref()
     }
 
     /// The broker refused a publish.

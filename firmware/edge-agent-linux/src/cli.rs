@@ -376,12 +376,14 @@ fn of_contents(contents: &Contents, config: &Config) -> String {
 fn of_status(file: &StatusFile) -> String {
     let mut text = format!(
         "told by the running agent at {}\n\
+         broker    {}\n\
          depth     {} events not acknowledged\n\
          oldest    {}\n\
          lost      {}{}\n\
          refused   {} publishes by the broker\n\
          space     {}\n",
         file.written,
+        file.not_connected.as_ref().map_or("connected".to_owned(), |why| format!("not connected: {why}")),
         file.depth,
         or_dash(file.oldest),
         file.lost,

@@ -56,13 +56,16 @@ pub async fn run(shared: Arc<Shared>, config: Config, mut stop: watch::Receiver<
         let mut connection = match Connection::begin(&shared, &config) {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "cannot connect");
-                wait(LONGEST_PAUSE, &mut stop).await;
+                let why = format!("{error:#}");
+                shared.agent().handle_disconnected(&why);
+                tracing::error!(%why, "cannot connect; trying again");
+                wait(pause, &mut stop).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
         };
         let ended = connection.serve(&mut stop).await;
-        shared.agent().handle_disconnected();
+        shared.agent().handle_disconnected(ended.as_deref().unwrap_or("stopping"));
         let Some(why) = ended else {
             connection.say_goodbye().await;
             return;

@@ -30,6 +30,9 @@ pub struct StatusFile {
     pub lost_untold: u64,
     /// Publishes that the broker refused on this connection.
     pub refused: u64,
+    /// Why there is no connection to the broker, with the remedy; absent while there is one.
+    #[serde(default)]
+    pub not_connected: Option<String>,
     /// Bytes held.
     pub held_bytes: u64,
     /// Bytes of them that are signal levels, which may take half of the space.
@@ -93,6 +96,7 @@ impl StatusFile {
             oldest: status.oldest,
             lost: status.lost,
             refused: status.refused,
+            not_connected: agent.not_connected().map(str::to_owned),
             lost_untold: agent.open_loss().map_or(0, |loss| loss.count),
             held_bytes: space.held,
             signal_bytes: space.signals,
