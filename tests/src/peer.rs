@@ -42,10 +42,15 @@ pub fn await_port(port: u16) {
 }
 
 /// Polls a condition that no event announces; fails after 30 s.
-pub fn await_that(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub fn await_that(what: &str, condition: impl FnMut() -> bool) {
+    await_within(Duration::from_secs(30), || what.to_owned(), condition);
+}
+
+/// Polls a condition that may take as long as `patience`; `what` is asked when it has failed.
+pub fn await_within(patience: Duration, what: impl Fn() -> String, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited 30 s in vain until {what}");
+        assert!(Instant::now() < deadline, "waited {} s in vain until {}", patience.as_secs(), what());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::broker::ShippedBroker;
-use crate::peer::{Running, await_that, free_port};
+use crate::peer::{Running, await_that, await_within, free_port};
 use crate::pki::{Issued, Validity};
 use crate::programs::{agent, run, touchtime};
 use crate::web;
@@ -19,6 +20,9 @@ milestones = { into_theatre = "in", out_of_theatre = "out" }
 booking = { start = "planned", minutes = "minutes" }
 sessions = { from = "bookings" }
 "#;
+
+/// Agents and collectors wait up to 20 s between attempts to connect.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Cases of each day's extract.
 pub const CASES_A_DAY: u32 = 3;
@@ -89,7 +93,11 @@ impl Ward {
     /// Waits until every case of every day is stored.
     pub fn await_all_stored(&self) {
         let expected = self.days * CASES_A_DAY;
-        await_that(&format!("{expected} cases are stored\n{}", self.dir.display()), || self.stored_cases() == expected);
+        await_within(
+            PATIENCE,
+            || format!("{expected} cases are stored:\n{}", self.logs()),
+            || self.stored_cases() == expected,
+        );
     }
 
     /// What a process has logged so far.
@@ -97,15 +105,17 @@ impl Ward {
         fs::read_to_string(self.dir.join(format!("{who}.log"))).expect("a log")
     }
 
+    fn logs(&self) -> String {
+        format!("{}\n{}\n{}", self.log("agent"), self.log("collector"), self.broker.log())
+    }
+
     /// Waits until a process logs all of `parts` in one line that was not there at `since`.
     pub fn await_said(&self, who: &str, since: usize, parts: &[&str]) {
-        let mut seen = String::new();
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(40);
-        while !seen.lines().any(|line| parts.iter().all(|part| line.contains(part))) {
-            assert!(std::time::Instant::now() < deadline, "{who} never said {parts:?}:\n{seen}\n{}", self.broker.log());
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            seen = self.log(who).split_off(since);
-        }
+        await_within(
+            PATIENCE,
+            || format!("{who} says {parts:?}:\n{}", self.logs()),
+            || self.log(who).split_off(since).lines().any(|line| parts.iter().all(|part| line.contains(part))),
+        );
     }
 
     /// Waits until the board says it.
