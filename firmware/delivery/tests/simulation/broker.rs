@@ -51,11 +51,13 @@ impl Wire {
         self.under_way.clear();
     }
 
-    /// An old message once more.
+    /// Some old messages once more.
     pub fn repeat(&mut self, now: u64, dice: &mut Dice) -> bool {
-        let index = dice.below(self.past.len() as u64) as usize;
-        let Some((agent, message)) = self.past.get(index).cloned() else { return false };
-        self.under_way.push((now + 1 + dice.below(20), agent, message));
+        for _ in 0..=dice.below(6) {
+            let index = dice.below(self.past.len() as u64) as usize;
+            let Some((agent, message)) = self.past.get(index).cloned() else { return false };
+            self.under_way.push((now + 1 + dice.below(20), agent, message));
+        }
         true
     }
 

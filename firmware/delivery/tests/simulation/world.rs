@@ -287,6 +287,11 @@ impl World {
                 agent.sender.handle_disconnected();
                 if self.dice.one_in(2) {
                     self.collectors.iter_mut().for_each(|c| c.from_it.lose_all());
+                } else {
+                    // What was not settled on the old connection comes again on the new one.
+                    for collector in &mut self.collectors {
+                        let _ = collector.from_it.repeat(now, &mut self.dice);
+                    }
                 }
                 agent.sender.handle_subscribed();
                 true
