@@ -56,7 +56,7 @@ const NOBODYS: &[&str] = &[
 fn may_read(user: &str, topic: &str) -> bool {
     match user {
         "th-1" | "th-2" => topic.contains(&format!("/agents/{user}/ack/")),
-        "c1" | "c2" => topic.ends_with("/events") || topic.ends_with("/status"),
+        "c1" | "c2" => ["/events", "/status", "/summary"].iter().any(|leaf| topic.ends_with(leaf)),
         _ => false,
     }
 }

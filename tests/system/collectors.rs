@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use touchtime_tests::mqtt;
 use touchtime_tests::peer::{self, Peer, Running, await_port, await_that};
 use touchtime_tests::programs::{agent, cases, mapping, run, touchtime};
 
@@ -153,4 +154,47 @@ pub fn one_returns() {
     site.check_equal();
     assert!(missed < site.events("c2").len(), "it was away before the end");
     drop(first);
+}
+
+/// Retained summaries of one room, as whoever subscribes now gets them.
+fn summary(site: &Site) -> Option<serde_json::Value> {
+    let mut client = mqtt::Client::connect(site.broker_port, "reader");
+    client.subscribe("touchtime/v1/demo/main/rooms/suite-1/summary");
+    let messages = client.messages_so_far();
+    messages.last().map(|(_, payload)| serde_json::from_slice(payload).expect("JSON"))
+}
+
+fn primary(site: &Site, what: &str, id: &str) -> String {
+    let done = run(touchtime().args(["primary", what, "--store"]).arg(site.store(id)));
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    done.err
+}
+
+pub fn hand_over() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let site = Site::prepare(dir.path());
+    let _broker = site.broker();
+    let mut collectors = COLLECTORS.map(|id| Some(site.collector(id)));
+    site.finish(site.agent());
+    assert_eq!(summary(&site), None, "nobody was told to write any");
+
+    assert!(primary(&site, "take", "c1").contains("is primary"));
+    await_that("the first collector writes", || summary(&site).is_some_and(|s| s["collector"] == "c1"));
+    // It is gone when the other one is told to take over, and comes back with what it believes.
+    collectors[0] = None;
+    assert!(primary(&site, "take", "c2").contains("is primary"));
+    await_that("the second collector writes", || summary(&site).is_some_and(|s| s["collector"] == "c2"));
+    let epoch = summary(&site).expect("written")["epoch"].as_u64();
+    assert!(primary(&site, "show", "c1").contains("is primary"), "nobody could tell it yet");
+    collectors[0] = Some(site.collector("c1"));
+    await_that("the first collector has heard of it", || primary(&site, "show", "c1").contains("is not primary"));
+    let now = summary(&site).expect("written");
+    assert_eq!((now["collector"].as_str(), now["epoch"].as_u64()), (Some("c2"), epoch));
+
+    // While both run.
+    primary(&site, "take", "c1");
+    await_that("the second collector gives up", || primary(&site, "show", "c2").contains("is not primary"));
+    assert_eq!(summary(&site).expect("written")["collector"], "c1");
+    primary(&site, "give-up", "c1");
+    assert!(primary(&site, "show", "c1").contains("is not primary"));
 }

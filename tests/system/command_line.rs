@@ -88,6 +88,7 @@ pub fn help_texts() {
         "import",
         "check",
         "quarantine",
+        "primary",
         "backup",
         "restore",
         "upgrade",

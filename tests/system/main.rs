@@ -33,6 +33,7 @@ fn main() -> std::process::ExitCode {
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         needs(Peer::Mosquitto, "two_collectors_on_one_broker_give_the_same_reports", collectors::give_the_same),
         needs(Peer::Mosquitto, "a_collector_that_was_away_catches_up_from_the_agents", collectors::one_returns),
+        needs(Peer::Mosquitto, "the_summaries_change_hands_and_two_writers_become_one", collectors::hand_over),
         test("what_is_held_back_is_listed_shown_and_tried_again", upkeep::quarantine_on_the_command_line),
         test("a_backup_comes_back_and_a_damaged_one_does_not", upkeep::backup_and_restore),
         test("a_store_of_an_earlier_version_is_upgraded_on_request", upkeep::stores_of_other_versions),

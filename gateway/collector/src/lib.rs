@@ -9,6 +9,7 @@ mod connection;
 pub mod intake;
 mod joining;
 mod link;
+mod summaries;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 pub use agents::AgentStatuses;
 pub use connection::ConnectionState;
+pub use summaries::{Claim, Role, Summaries, classify};
 
 /// Messages taken from the broker and not yet committed; the broker holds back the rest. Above the broker's default of
 /// 20, below which a group commit would never fill.
@@ -55,14 +57,24 @@ pub struct Changed {
     pub latest: Option<UtcMillis>,
 }
 
+/// What the connection shares with those who show or write something.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// What the agents say of themselves.
+    pub statuses: AgentStatuses,
+    /// How the connection stands.
+    pub connection: ConnectionState,
+    /// The rooms' summaries.
+    pub summaries: Summaries,
+}
+
 /// Collects until `stop` turns true; what is taken but not committed then stays with broker and agents.
 pub async fn run(
     settings: Settings,
     writer: Writer,
     now: impl Fn() -> UtcMillis + Send + 'static,
     changes: broadcast::Sender<Changed>,
-    statuses: AgentStatuses,
-    connection: ConnectionState,
+    shared: Shared,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     // What an earlier connection delivered may still wait here while the next one delivers; so more than one share of
@@ -74,7 +86,7 @@ pub async fn run(
     let intake = std::thread::Builder::new()
         .name("intake".to_owned())
         .spawn(move || intake::run(writer, taken, &answers, &changes, now))?;
-    link::run(settings, statuses, connection, arrivals, to_send, stop).await;
+    link::run(settings, shared, arrivals, to_send, stop).await;
     // The link has dropped its end of `arrivals`, so the thread ends after its last commit.
     tokio::task::spawn_blocking(move || intake.join())
         .await?

@@ -9,6 +9,7 @@ use std::time::Duration;
 use broker_tls::TlsError;
 use delivery::ack::{self, MAX_ACK_BYTES};
 use room_events::topic::Topic;
+use room_events::{RoomId, SiteId};
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -22,18 +23,19 @@ use tokio::time::Instant;
 
 use crate::intake::{Answers, Arrival};
 use crate::joining::Joining;
-use crate::{AgentStatuses, ConnectionState, RECEIVE_MAXIMUM, Settings};
+use crate::{RECEIVE_MAXIMUM, Settings, Shared, Summaries};
 
 /// A broker keeps the session so long; longer absences cost only resends by the agents.
 const SESSION_EXPIRY_SECONDS: u32 = 24 * 3600;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// So long after its subscription a connection writes no summary: a broker sends the retained ones at once.
+const HEAR_FIRST: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Connects, and connects again, until `stop`.
 pub(crate) async fn run(
     settings: Settings,
-    statuses: AgentStatuses,
-    state: ConnectionState,
+    shared: Shared,
     arrivals: mpsc::Sender<Arrival>,
     mut answers: mpsc::Receiver<Answers>,
     mut stop: watch::Receiver<bool>,
@@ -47,7 +49,7 @@ pub(crate) async fn run(
             Ok(options) => options,
             Err(error) => {
                 let why = error.to_string();
-                state.handle_ended(&why);
+                shared.connection.handle_ended(&why);
                 tracing::error!(%why, "cannot connect; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
@@ -58,12 +60,13 @@ pub(crate) async fn run(
             }
         };
         let (client, event_loop) = AsyncClient::new(options, 2 * usize::from(RECEIVE_MAXIMUM));
+        let (subscribed, mut when_subscribed) = watch::channel(None);
         let mut polling = tokio::spawn(poll(
             event_loop,
             client.clone(),
             settings.clone(),
-            statuses.clone(),
-            state.clone(),
+            shared.clone(),
+            subscribed,
             connection,
             arrivals.clone(),
         ));
@@ -77,6 +80,9 @@ pub(crate) async fn run(
                     settle(&client, connection, answer.settled).await;
                 }
                 () = until(joining.next_due()) => send(&client, &settings, joining.due(Instant::now())).await,
+                (room, summary) = next_summary(&shared.summaries, &mut when_subscribed) => {
+                    write_summary(&client, &settings, room, summary).await;
+                }
                 () = stopped(&mut stop) => break None,
             }
         };
@@ -91,7 +97,7 @@ pub(crate) async fn run(
                 if was_up {
                     pause = FIRST_PAUSE;
                 }
-                state.handle_ended(&why);
+                shared.connection.handle_ended(&why);
                 tracing::warn!(broker = %format_args!("{}:{}", settings.host, settings.port), %why, "not connected; trying again");
             }
             Err(error) => tracing::error!(%error, "the connection's task failed; connecting again"),
@@ -102,6 +108,23 @@ pub(crate) async fn run(
         }
         pause = (pause * 2).min(settings.longest_pause);
     }
+}
+
+/// The next summary to write, not before the retained ones of another collector could be heard on this connection.
+async fn next_summary(
+    summaries: &Summaries,
+    when_subscribed: &mut watch::Receiver<Option<Instant>>,
+) -> ((SiteId, RoomId), Vec<u8>) {
+    let since = when_subscribed.wait_for(Option::is_some).await.map(|since| *since);
+    // An error says that the connection has ended: there is nothing to send on.
+    until(since.ok().flatten().map(|since| since + HEAR_FIRST)).await;
+    summaries.next().await
+}
+
+async fn write_summary(client: &AsyncClient, settings: &Settings, (site, room): (SiteId, RoomId), summary: Vec<u8>) {
+    let topic = Topic::Summary { trust: settings.trust.clone(), site, room }.text();
+    // An error means that the connection is gone; all are written again within a minute.
+    let _ = client.publish(topic.as_str(), QoS::AtLeastOnce, true, summary).await;
 }
 
 /// Returns at that moment, without one never.
@@ -159,8 +182,8 @@ async fn poll(
     mut event_loop: EventLoop,
     client: AsyncClient,
     settings: Settings,
-    statuses: AgentStatuses,
-    state: ConnectionState,
+    shared: Shared,
+    subscribed: watch::Sender<Option<Instant>>,
     connection: u64,
     arrivals: mpsc::Sender<Arrival>,
 ) -> Ended {
@@ -175,12 +198,18 @@ async fn poll(
         match packet {
             Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => {
                 was_up = true;
-                state.handle_connected();
+                shared.connection.handle_connected();
                 tracing::info!(broker = %format_args!("{}:{}", settings.host, settings.port), "connected");
                 let filter =
                     |topic: &str, qos| Filter::new(format!("touchtime/v1/{}/+/agents/+/{topic}", settings.trust), qos);
                 // A status is retained and soon followed by the next, so it takes no place among the events under way.
-                let filters = [filter("events", QoS::AtLeastOnce), filter("status", QoS::AtMostOnce)];
+                let summaries = format!("touchtime/v1/{}/+/rooms/+/summary", settings.trust);
+                let filters = [
+                    filter("events", QoS::AtLeastOnce),
+                    filter("status", QoS::AtMostOnce),
+                    // To hear of another primary collector.
+                    Filter { nolocal: true, ..Filter::new(summaries, QoS::AtMostOnce) },
+                ];
                 // Again on every connection: the broker may have lost the session.
                 if client.try_subscribe_many(filters).is_err() {
                     return Ended { was_up, why: "the subscription could not be queued".to_owned() };
@@ -195,24 +224,35 @@ async fn poll(
                     };
                 }
                 // Events matter more: without the agents' statuses everything but a notice on the board goes on.
-                if codes.iter().skip(1).any(is_refusal) {
+                if codes.get(1).is_some_and(is_refusal) {
                     tracing::error!(
                         ?codes,
                         "the broker refuses the agents' statuses; let this collector read +/agents/+/status"
                     );
                 }
+                if codes.get(2).is_some_and(is_refusal) {
+                    tracing::error!(
+                        ?codes,
+                        "the broker refuses the rooms' summaries, so another primary collector is not heard of; let this one read +/rooms/+/summary"
+                    );
+                }
+                let _ = subscribed.send(Some(Instant::now()));
             }
             Packet::Publish(publish) => {
                 let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);
                 let from = match topic {
                     Some(Topic::Events(from)) => Some(from),
                     Some(Topic::Status(from)) => {
-                        if let Err(error) = statuses.handle_message(from, &publish.payload) {
+                        if let Err(error) = shared.statuses.handle_message(from, &publish.payload) {
                             tracing::error!(topic = ?publish.topic, %error, "ignored");
                         }
                         None
                     }
-                    Some(Topic::Ack { .. } | Topic::Summary { .. }) | None => {
+                    Some(Topic::Summary { .. }) => {
+                        shared.summaries.handle_message(&settings.id, &publish.payload);
+                        None
+                    }
+                    Some(Topic::Ack { .. }) | None => {
                         tracing::error!(topic = ?publish.topic, "a message on a topic that is no agent's; ignored");
                         None
                     }
@@ -246,7 +286,7 @@ async fn poll(
             Packet::PubAck(puback)
                 if !matches!(puback.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) =>
             {
-                tracing::error!(reason = ?puback.reason, "the broker refused an acknowledgement; check its access rules");
+                tracing::error!(reason = ?puback.reason, "the broker refused an acknowledgement or a summary; check its access rules");
             }
             Packet::Disconnect(disconnect) => {
                 return Ended { was_up, why: format!("the broker disconnected: {:?}", disconnect.reason_code) };

@@ -8,6 +8,7 @@ mod backup;
 mod lock;
 mod migrate;
 mod place;
+mod primary;
 mod quarantine;
 mod reader;
 mod retention;

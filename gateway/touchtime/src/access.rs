@@ -63,7 +63,7 @@ fn collector_rules(user: &str, trust: &TrustId, id: &AgentId) -> String {
          topic read touchtime/v1/{trust}/+/agents/+/events\n\
          topic read touchtime/v1/{trust}/+/agents/+/status\n\
          topic write touchtime/v1/{trust}/+/agents/+/ack/{id}\n\
-         topic write touchtime/v1/{trust}/+/rooms/+/summary\n"
+         topic readwrite touchtime/v1/{trust}/+/rooms/+/summary\n"
     )
 }
 

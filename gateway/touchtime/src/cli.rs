@@ -43,6 +43,8 @@ pub enum Command {
     /// Show what could not become part of the figures, and try it again.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Say, or change, whether this collector is the one that writes the rooms' summaries to MQTT.
+    Primary(PrimaryArgs),
     /// Copy a store to a file while its collector runs.
     Backup(BackupArgs),
     /// Put a backup in the place of a store whose collector is stopped.
@@ -388,4 +390,26 @@ pub struct RetryArgs {
     /// Also take in events of a stream that belongs to another agent: this agent was renamed or got that one's disk.
     #[arg(long)]
     pub accept_foreign: bool,
+}
+
+/// `touchtime primary`
+#[derive(Debug, Args)]
+pub struct PrimaryArgs {
+    /// What to do.
+    #[arg(default_value = "show")]
+    pub what: PrimaryWhat,
+    /// Folder of the collector's store; the collector may be running.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+}
+
+/// What can be done about the primary collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrimaryWhat {
+    /// Say whether it is this one.
+    Show,
+    /// Make it this one; the one that it was gives up when it hears of it.
+    Take,
+    /// Make it no longer this one.
+    GiveUp,
 }

@@ -23,6 +23,7 @@ pub mod run;
 pub mod signals;
 pub mod source;
 pub mod strays;
+pub mod summary;
 pub mod transfer;
 pub mod upkeep;
 
@@ -74,6 +75,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
         Command::Quarantine(command) => quarantine::run(&command)?,
+        Command::Primary(arguments) => upkeep::primary(&arguments)?,
         Command::Backup(arguments) => upkeep::backup(&arguments)?,
         Command::Restore(arguments) => upkeep::restore(&arguments)?,
         Command::Upgrade(arguments) => upkeep::upgrade(&arguments)?,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use board::source::Change;
-use collector::{AgentStatuses, Changed, ConnectionState};
+use collector::{Changed, Shared};
 use delivery::ack::RunId;
 use room_events::RoomKind;
 use store::{RoomSettings, Writer};
@@ -16,6 +16,7 @@ use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::source::{Names, StoreSource};
+use crate::summary;
 
 /// The figures of a running list change with the clock alone, at least so often (in the clock's own minutes).
 const TICK: Duration = Duration::from_secs(60);
@@ -31,7 +32,8 @@ pub fn run(arguments: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
-    let mut writer = Writer::open_to_collect(&config.store.dir, RunId(crate::random::bits_128()?))
+    let run = RunId(crate::random::bits_128()?);
+    let mut writer = Writer::open_to_collect(&config.store.dir, run)
         .with_context(|| format!("store {}", config.store.dir.display()))?;
     for site in &config.sites {
         writer.describe_site(&config.trust, &site.id, site.zone)?;
@@ -41,8 +43,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let rules = RuleSet::named(&config.rules.name).context("the rule set was checked with the configuration")?;
     let (facts, mut news) = broadcast::channel::<Changed>(1024);
     let (changes, _) = broadcast::channel::<Change>(1024);
-    let statuses = AgentStatuses::default();
-    let connection = ConnectionState::default();
+    let shared = Shared::default();
     let source = StoreSource::open(
         &config.store.dir,
         clock.clone(),
@@ -51,8 +52,17 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         names(&config),
         changes.clone(),
     )?
-    .with_agents(statuses.clone())
-    .with_connection(connection.clone());
+    .with_agents(shared.statuses.clone())
+    .with_connection(shared.connection.clone());
+    let source = std::sync::Arc::new(source);
+    let writing = summary::Writing {
+        id: config.collector.id.clone(),
+        run,
+        dir: config.store.dir.clone(),
+        source: std::sync::Arc::clone(&source),
+        summaries: shared.summaries.clone(),
+    };
+    let summarising = tokio::spawn(summary::run(writing, changes.subscribe()));
 
     let listener = tokio::net::TcpListener::bind(config.board.listen)
         .await
@@ -62,7 +72,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let pages = tokio::spawn({
         let mut stopped = stopped.clone();
         async move {
-            axum::serve(listener, board::router(std::sync::Arc::new(source)))
+            axum::serve(listener, board::router(source))
                 .with_graceful_shutdown(async move {
                     let _ = stopped.wait_for(|stop| *stop).await;
                 })
@@ -99,14 +109,14 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         tls: config.broker.tls().map_err(anyhow::Error::msg)?,
         longest_pause: Duration::from_secs(10),
     };
-    let mut collecting =
-        tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, statuses, connection, stopped));
+    let mut collecting = tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, shared, stopped));
     tokio::select! {
         ended = &mut collecting => return ended?,
         () = crate::signals::asked_to_stop() => tracing::info!("stopping"),
     }
     let _ = stop.send(true);
     relay.abort();
+    summarising.abort();
     // Open event streams would hold the pages for ever; what they show is on disk.
     pages.abort();
     collecting.await?

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use collector::{AgentStatuses, ConnectionState};
 use delivery::Status;
 use room_events::topic::AgentAddress;
-use room_events::{ClockQuality, SiteId, UtcMillis};
+use room_events::{ClockQuality, RoomId, SiteId, UtcMillis};
 use store::{Reader, RoomRow};
 use tokio::sync::broadcast;
 use utilisation::quantity::Minutes;
@@ -165,6 +165,27 @@ impl StoreSource {
                 )
                 .collect(),
         }))
+    }
+
+    /// Today's lists of every room, or of one: the instant that they count to, and each room with its local date.
+    #[allow(clippy::type_complexity, reason = "read once, where it is taken apart")]
+    pub fn todays_lists(
+        &self,
+        only: Option<(&SiteId, &RoomId)>,
+    ) -> anyhow::Result<(UtcMillis, Vec<(SiteId, RoomId, NaiveDate, Vec<SessionResult>)>)> {
+        let now = self.clock.now();
+        let reader = self.reader();
+        let mut rooms = Vec::new();
+        for row in reader.rooms()? {
+            if only.is_some_and(|(site, room)| row.site != *site || row.room != *room) {
+                continue;
+            }
+            let now = chrono::DateTime::from_timestamp_millis(now.millis()).unwrap_or_default();
+            let date = now.with_timezone(&room_of(&row).zone).date_naive();
+            let lists = self.room_day(&reader, &row, date)?.lists;
+            rooms.push((row.site, row.room, date, lists));
+        }
+        Ok((now, rooms))
     }
 
     /// The list of that id, if there is one.

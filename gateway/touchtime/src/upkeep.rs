@@ -1,4 +1,4 @@
-//! `touchtime backup`, `restore` and `upgrade`: what a store needs beside being read and written.
+//! `touchtime primary`, `backup`, `restore` and `upgrade`: what a store needs beside being read and written.
 
 use std::path::Path;
 
@@ -6,9 +6,28 @@ use anyhow::bail;
 use delivery::ack::RunId;
 use store::{FILE_NAME, Reader, StoreError, Writer};
 
-use crate::cli::{BackupArgs, UpgradeArgs};
+use crate::cli::{BackupArgs, PrimaryArgs, PrimaryWhat, UpgradeArgs};
 use crate::clock::wall_now;
 use crate::output::say;
+
+/// `touchtime primary`
+pub fn primary(arguments: &PrimaryArgs) -> anyhow::Result<()> {
+    must_exist(&arguments.store)?;
+    let writer = || anyhow::Ok(Writer::open(&arguments.store, RunId(crate::random::bits_128()?))?);
+    match arguments.what {
+        PrimaryWhat::Show => {}
+        PrimaryWhat::Take => {
+            writer()?.take_primary(wall_now())?;
+        }
+        PrimaryWhat::GiveUp => writer()?.give_up_primary(None)?,
+    }
+    let dir = arguments.store.display();
+    match Reader::open(&arguments.store)?.primary_epoch()? {
+        Some(epoch) => say(&format!("the collector of {dir} is primary, in epoch {epoch}, and writes the summaries")),
+        None => say(&format!("the collector of {dir} is not primary and writes no summaries")),
+    }
+    Ok(())
+}
 
 /// `touchtime backup`
 pub fn backup(arguments: &BackupArgs) -> anyhow::Result<()> {
