@@ -137,7 +137,7 @@ struct Way {
 }
 
 /// Seqs that a failed batch held, which are sent in smaller ones: the collector can then name the one that it cannot
-/// store. Outside of them batches are whole.
+/// store. With each that it stores they double again. Outside of them batches are whole.
 #[derive(Debug, Clone, Copy)]
 struct Halving {
     first: u64,
@@ -315,6 +315,12 @@ impl<const STREAMS: usize> Sender<STREAMS> {
         if progress {
             way.mark = through;
             way.pointer = way.pointer.max(through + 1);
+            if let Some(halved) = way.halved.as_mut().filter(|halved| through >= halved.first) {
+                // A disk that was full for a moment has failed all that was under way: one by one that would take long. What
+                // is stored leaves the range, so that a collector that dies of each attempt is asked less each time.
+                halved.first = through + 1;
+                halved.size = halved.size.saturating_mul(2).min(MAX_BATCH_EVENTS as u64);
+            }
         }
         way.halved = way.halved.filter(|halved| way.mark < halved.last);
         state.handle_failed(index, ack);

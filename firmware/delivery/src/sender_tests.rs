@@ -193,6 +193,35 @@ fn a_failed_batch_is_sent_again_in_halves_one_at_a_time() {
 }
 
 #[test]
+fn after_a_full_disk_batches_double_until_they_are_whole() {
+    let mut agent = Agent::with(1, &[(A, 1, 256)]);
+    assert_eq!(agent.send_all(0).len(), 4);
+    let mut counter = 0;
+    let mut failed = |agent: &mut Agent, first, n| {
+        counter += 1;
+        let failed = Some(Failed { first: Seq(first), n });
+        assert_eq!(agent.0.handle_ack(0, &Ack { failed, ..ack(1, counter, A, 0) }, 1), NO_PROGRESS);
+    };
+    for first in [1, 65, 129, 193] {
+        failed(&mut agent, first, 64);
+    }
+    for n in [32, 16, 8, 4, 2, 1] {
+        assert_eq!(agent.send_all(1), [(A, 1, u64::from(n))]);
+        failed(&mut agent, 1, n);
+    }
+    let mut sizes = StdVec::new();
+    for now in 0..10 {
+        // There is space again when the timer repeats the first.
+        for (_, first, n) in agent.send_all(30_001 + now) {
+            sizes.push(n);
+            counter += 1;
+            let _ = agent.0.handle_ack(0, &ack(1, counter, A, first + n - 1), 30_001 + now);
+        }
+    }
+    assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 64, 64, 1]);
+}
+
+#[test]
 fn one_event_that_fails_waits_for_the_timer() {
     let mut agent = Agent::with(1, &[(A, 1, 1)]);
     let _ = agent.send_all(0);
