@@ -5,6 +5,7 @@
 //! kept: they are computed from events, so that another rule set restates history.
 
 mod backup;
+mod filing;
 mod lock;
 mod migrate;
 mod place;

@@ -8,9 +8,9 @@ use room_events::topic::AgentAddress;
 use room_events::{Seq, StreamId, UtcMillis, wire};
 use rusqlite::{Transaction, params};
 
+use crate::filing::{EventKey, Filing};
 use crate::quarantine::{Cause, Kept, foreign_reason};
 use crate::reader::{address, damaged};
-use crate::writer::{EventKey, Filing};
 use crate::{StoreError, schema};
 
 /// From schema 1: conflicts stand among the events under a digest, what is in quarantine has a key that holds it once, and

@@ -10,8 +10,9 @@ use room_events::{Seq, StreamId, UtcMillis};
 use rusqlite::{OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
 
+use crate::filing::{EventKey, Filing, find_agent, find_stream, row_seq};
 use crate::reader::{address, damaged};
-use crate::writer::{EventKey, Filing, Inbound, find_agent, find_stream, row_seq};
+use crate::writer::Inbound;
 use crate::{Reader, StoreError, Writer};
 
 /// Of one message or event no more than this is kept. An event has less than a kilobyte, a message less than 64; only a

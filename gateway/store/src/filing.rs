@@ -1,0 +1,466 @@
+//! One transaction in the making: each event of a message to its place, beside what is there.
+//!
+//! ```text
+//! new key                             events
+//! known key, the same bytes           nothing: a duplicate
+//! known key, other bytes              events too, under their digest: a conflict
+//! not decoded, another agent's stream quarantine, under the event's key
+//! no envelope                         quarantine, without a key
+//! ```
+//! Marks, gaps and what was heard of rooms are written with them, so that a restart never finds one without the other.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use chrono_tz::Tz;
+use delivery::batch::{self, Batch};
+use delivery::receiver::{Mark, SeqRange};
+use room_events::topic::AgentAddress;
+use room_events::{Event, Observation, RoomId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
+use crate::reader::{address, case_blob, damaged};
+use crate::writer::{Committed, Inbound};
+use crate::{StoreError, place_of};
+/// A stream that the running transaction has touched.
+#[derive(Debug)]
+pub(crate) struct OpenStream {
+    id: i64,
+    pub(crate) mark: Mark,
+    /// The agent that the stream belongs to, if that is another one.
+    owner: Option<AgentAddress>,
+    /// The lowest floor of the batches taken.
+    pub(crate) floor: Seq,
+    /// The lowest gap from there on.
+    pub(crate) missing: Option<Seq>,
+    pub(crate) conflicts: Vec<Seq>,
+}
+
+pub(crate) type OpenStreams = BTreeMap<(AgentAddress, StreamId), OpenStream>;
+
+/// The transaction, what it has touched so far, and what of it is known from earlier ones.
+pub(crate) struct Filing<'t> {
+    pub(crate) transaction: &'t Transaction<'t>,
+    agents: &'t mut BTreeMap<AgentAddress, i64>,
+    rooms: &'t mut BTreeMap<(TrustId, SiteId, RoomId), i64>,
+    zones: &'t BTreeMap<(TrustId, SiteId), Tz>,
+    pub(crate) received: UtcMillis,
+    streams: OpenStreams,
+    /// By room: newest event, newest sign of life.
+    heard: BTreeMap<(SiteId, RoomId), Heard>,
+    pub(crate) done: Committed,
+}
+
+/// The key of an event, with the row of its stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventKey<'a> {
+    pub(crate) from: &'a AgentAddress,
+    pub(crate) agent: i64,
+    pub(crate) stream_row: i64,
+    pub(crate) stream: StreamId,
+    pub(crate) seq: Seq,
+    /// Whether something may be there under this key; a fresh one saves looking.
+    pub(crate) may_be_known: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    room: i64,
+    event: Option<UtcMillis>,
+    alive: Option<UtcMillis>,
+}
+
+impl<'t> Filing<'t> {
+    pub(crate) fn new(
+        transaction: &'t Transaction<'t>,
+        agents: &'t mut BTreeMap<AgentAddress, i64>,
+        rooms: &'t mut BTreeMap<(TrustId, SiteId, RoomId), i64>,
+        zones: &'t BTreeMap<(TrustId, SiteId), Tz>,
+        received: UtcMillis,
+    ) -> Self {
+        Self {
+            transaction,
+            agents,
+            rooms,
+            zones,
+            received,
+            streams: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            done: Committed::default(),
+        }
+    }
+
+    pub(crate) fn message(&mut self, message: &Inbound<'_>) -> Result<(), StoreError> {
+        let agent = self.agent_id(message.from)?;
+        let batch = match batch::decode(message.payload) {
+            Ok(batch) => batch,
+            Err(error) => return self.keep_message(agent, &error.to_string(), message.payload),
+        };
+        let open = self.open(message.from, agent, batch.stream)?;
+        open.floor = open.floor.min(batch.floor);
+        let before = open.mark.clone();
+        let taken = open.mark.take(&batch);
+        let stream_row = open.id;
+        for range in &taken.gone {
+            self.done.gone += range.count();
+            self.add_gap(stream_row, *range)?;
+        }
+        self.done.refused += (taken.too_far + taken.later) as u64;
+        let may_be_known = batch.first.0 <= before.through() || !before.above().is_empty();
+        for (seq, bytes) in batch.numbered().take(taken.store) {
+            if may_be_known {
+                self.fill_gap(stream_row, seq)?;
+            }
+            let key = EventKey { from: message.from, agent, stream_row, stream: batch.stream, seq, may_be_known };
+            self.event(key, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the one event of a batch aside, without looking at it, and accounts for it.
+    pub(crate) fn stub(&mut self, from: &AgentAddress, batch: &Batch<'_>, reason: &str) -> Result<(), StoreError> {
+        let agent = self.agent_id(from)?;
+        let open = self.open(from, agent, batch.stream)?;
+        open.floor = open.floor.min(batch.floor);
+        let taken = open.mark.take(batch);
+        let stream_row = open.id;
+        for range in &taken.gone {
+            self.add_gap(stream_row, *range)?;
+        }
+        for (seq, bytes) in batch.numbered().take(taken.store) {
+            self.fill_gap(stream_row, seq)?;
+            self.keep(&Kept { agent, key: Some((batch.stream, seq)), cause: Cause::Unreadable, reason, bytes })?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, from: &AgentAddress, agent: i64, stream: StreamId) -> Result<&mut OpenStream, StoreError> {
+        match self.streams.entry((from.clone(), stream)) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(open_stream(self.transaction, agent, stream, self.received)?)),
+        }
+    }
+
+    fn event(&mut self, key: EventKey<'_>, bytes: &[u8]) -> Result<(), StoreError> {
+        #[cfg(test)]
+        assert!(!bytes.starts_with(br#"{"panic""#), "asked to panic");
+        let owner = self.streams.get(&(key.from.clone(), key.stream)).and_then(|open| open.owner.as_ref());
+        if let Some(owner) = owner {
+            let reason = foreign_reason(owner);
+            return self.keep_event(key, Cause::Foreign, &reason, bytes);
+        }
+        match wire::decode(bytes) {
+            Ok(event) => self.store(key, &event, bytes),
+            Err(error) => self.keep_event(key, Cause::of(&error), &error.to_string(), bytes),
+        }
+    }
+
+    /// Puts an event into quarantine under its key; if that is taken by another event, says so.
+    fn keep_event(&mut self, key: EventKey<'_>, cause: Cause, reason: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let kept = Kept { agent: key.agent, key: Some((key.stream, key.seq)), cause, reason, bytes };
+        let is_new = self.keep(&kept)?;
+        if key.may_be_known {
+            let taken: bool = self
+                .transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE stream = ?1 AND seq = ?2)")?
+                .query_row(params![key.stream_row, row_seq(key.seq)?], |row| row.get(0))?;
+            if taken {
+                self.conflict(key, is_new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores an event under its key, beside what is there.
+    pub(crate) fn store(&mut self, key: EventKey<'_>, event: &Event, bytes: &[u8]) -> Result<(), StoreError> {
+        let site = event.site.as_ref().unwrap_or(&key.from.site);
+        let room = match &event.room {
+            Some(room) => Some(self.room_id(&key.from.trust, site, room, event)?),
+            None => None,
+        };
+        if self.insert(key, &[], room, event, bytes)? {
+            self.done.stored += 1;
+            if key.may_be_known {
+                self.meet_quarantine(key, bytes)?;
+            }
+        } else if !self.store_beside(key, room, event, bytes)? {
+            return Ok(());
+        }
+        self.done.latest = self.done.latest.max(Some(event.at));
+        if let (Some(id), Some(room)) = (room, &event.room) {
+            let heard =
+                self.heard.entry((site.clone(), room.clone())).or_insert(Heard { room: id, event: None, alive: None });
+            match event.obs {
+                Observation::Alive(_) => heard.alive = heard.alive.max(Some(event.at)),
+                // A plan or a booking is no sign that anything happens in the room.
+                Observation::PlanRevision(_) | Observation::Booking(_) => {}
+                Observation::Milestone(_)
+                | Observation::Correction(_)
+                | Observation::Cancellation(_)
+                | Observation::PerformedStep(_)
+                | Observation::SignalLevel(_)
+                | Observation::EventsLost(_)
+                | Observation::AgentStarted(_) => heard.event = heard.event.max(Some(event.at)),
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &self,
+        key: EventKey<'_>,
+        digest: &[u8],
+        room: Option<i64>,
+        event: &Event,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError> {
+        let inserted = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                key.stream_row,
+                row_seq(key.seq)?,
+                digest,
+                room,
+                event.obs.kind(),
+                place_of(event).millis(),
+                event.obs.case().map(case_blob),
+                self.received.millis(),
+                bytes
+            ])?;
+        Ok(inserted > 0)
+    }
+
+    /// An event under a key that is taken: a duplicate, or another one, which is kept as well. Says whether it is new.
+    fn store_beside(
+        &mut self,
+        key: EventKey<'_>,
+        room: Option<i64>,
+        event: &Event,
+        bytes: &[u8],
+    ) -> Result<bool, StoreError> {
+        let seq = row_seq(key.seq)?;
+        let held: Vec<u8> = self
+            .transaction
+            .prepare_cached("SELECT body FROM events WHERE stream = ?1 AND seq = ?2 AND digest = x''")?
+            .query_row(params![key.stream_row, seq], |row| row.get(0))?;
+        if held == bytes {
+            self.done.duplicates += 1;
+            return Ok(false);
+        }
+        let (digest, held) = (digest_of(bytes), digest_of(&held));
+        let is_new = if digest < held {
+            // The lowest digest stands first on every collector, whichever event came first.
+            self.transaction
+                .prepare_cached("UPDATE events SET digest = ?3 WHERE stream = ?1 AND seq = ?2 AND digest = x''")?
+                .execute(params![key.stream_row, seq, held])?;
+            self.insert(key, &[], room, event, bytes)?
+        } else {
+            self.insert(key, &digest, room, event, bytes)?
+        };
+        self.conflict(key, is_new);
+        Ok(is_new)
+    }
+
+    /// An event is stored whose key something in quarantine has: the same bytes, which are thereby done with, or others.
+    fn meet_quarantine(&mut self, key: EventKey<'_>, bytes: &[u8]) -> Result<(), StoreError> {
+        let stream = key.stream.0.to_be_bytes();
+        let kept: i64 = self
+            .transaction
+            .prepare_cached("SELECT count(*) FROM quarantine WHERE agent = ?1 AND stream = ?2 AND seq = ?3")?
+            .query_row(params![key.agent, stream, row_seq(key.seq)?], |row| row.get(0))?;
+        if kept == 0 {
+            return Ok(());
+        }
+        let same = self
+            .transaction
+            .prepare_cached("DELETE FROM quarantine WHERE agent = ?1 AND stream = ?2 AND seq = ?3 AND digest = ?4")?
+            .execute(params![key.agent, stream, row_seq(key.seq)?, digest_of(bytes)])?;
+        if kept > i64::try_from(same).unwrap_or(kept) {
+            self.conflict(key, true);
+        }
+        Ok(())
+    }
+
+    fn conflict(&mut self, key: EventKey<'_>, is_new: bool) {
+        self.done.conflicts += u64::from(is_new);
+        if let Some(open) = self.streams.get_mut(&(key.from.clone(), key.stream)) {
+            open.conflicts.push(key.seq);
+        }
+    }
+
+    fn add_gap(&self, stream: i64, range: SeqRange) -> Result<(), StoreError> {
+        self.transaction.execute(
+            "INSERT INTO gaps (stream, first, last, received) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            params![stream, row_seq(range.first)?, row_seq(range.last)?, self.received.millis()],
+        )?;
+        Ok(())
+    }
+
+    /// A seq that was declared gone has come after all: the gap shrinks, or falls into two.
+    fn fill_gap(&self, stream: i64, seq: Seq) -> Result<(), StoreError> {
+        let seq = row_seq(seq)?;
+        let gap: Option<(i64, i64)> = self
+            .transaction
+            .prepare_cached("SELECT first, last FROM gaps WHERE stream = ?1 AND first <= ?2 AND last >= ?2")?
+            .query_row(params![stream, seq], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((first, last)) = gap else { return Ok(()) };
+        self.transaction.execute("DELETE FROM gaps WHERE stream = ?1 AND first = ?2", params![stream, first])?;
+        for (first, last) in [(first, seq - 1), (seq + 1, last)] {
+            if first <= last {
+                self.transaction.execute(
+                    "INSERT INTO gaps (stream, first, last, received) VALUES (?1, ?2, ?3, ?4)",
+                    params![stream, first, last, self.received.millis()],
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the marks and what was heard of the rooms; the last step before the commit.
+    pub(crate) fn close(mut self) -> Result<(OpenStreams, Committed), StoreError> {
+        let mut mark = self
+            .transaction
+            .prepare_cached("UPDATE streams SET through = ?2, above = ?3, last_received = ?4 WHERE id = ?1")?;
+        for open in self.streams.values_mut() {
+            open.missing = first_gap(self.transaction, open.id, open.floor)?;
+            let above: Vec<u8> = open
+                .mark
+                .above()
+                .iter()
+                .flat_map(|range| [range.first.0.to_be_bytes(), range.last.0.to_be_bytes()])
+                .flatten()
+                .collect();
+            mark.execute(params![open.id, row_seq(Seq(open.mark.through()))?, above, self.received.millis()])?;
+        }
+        drop(mark);
+        // SQLite's max() of two values is NULL if one of them is, hence the detour over the least instant.
+        let mut room = self.transaction.prepare_cached(
+            "UPDATE rooms SET last_event = nullif(max(coalesce(last_event, ?4), coalesce(?2, ?4)), ?4),
+                last_alive = nullif(max(coalesce(last_alive, ?4), coalesce(?3, ?4)), ?4) WHERE id = ?1",
+        )?;
+        for heard in self.heard.values() {
+            let (event, alive) = (heard.event.map(UtcMillis::millis), heard.alive.map(UtcMillis::millis));
+            room.execute(params![heard.room, event, alive, UtcMillis::MIN.millis()])?;
+        }
+        drop(room);
+        self.done.rooms = self.heard.into_keys().collect();
+        Ok((self.streams, self.done))
+    }
+
+    pub(crate) fn agent_id(&mut self, agent: &AgentAddress) -> Result<i64, StoreError> {
+        if let Some(&id) = self.agents.get(agent) {
+            return Ok(id);
+        }
+        self.transaction.execute(
+            "INSERT INTO agents (trust, site, agent) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![agent.trust.as_str(), agent.site.as_str(), agent.agent.as_str()],
+        )?;
+        let id = find_agent(self.transaction, agent)?
+            .ok_or_else(|| damaged("agents", &"a row that was just written is not there"))?;
+        self.agents.insert(agent.clone(), id);
+        Ok(id)
+    }
+
+    fn room_id(&mut self, trust: &TrustId, site: &SiteId, room: &RoomId, event: &Event) -> Result<i64, StoreError> {
+        let key = (trust.clone(), site.clone(), room.clone());
+        let id = match self.rooms.get(&key) {
+            Some(&id) => id,
+            None => {
+                let zone = self.zones.get(&(trust.clone(), site.clone())).map(|zone| zone.name());
+                self.transaction.execute(
+                    "INSERT INTO rooms (trust, site, room, zone) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                    params![trust.as_str(), site.as_str(), room.as_str(), zone],
+                )?;
+                let id = self.transaction.query_row(
+                    "SELECT id FROM rooms WHERE trust = ?1 AND site = ?2 AND room = ?3",
+                    params![trust.as_str(), site.as_str(), room.as_str()],
+                    |row| row.get(0),
+                )?;
+                self.rooms.insert(key, id);
+                id
+            }
+        };
+        if let Observation::PlanRevision(plan) = &event.obs
+            && let Some(kind) = plan.room_kind
+        {
+            self.transaction
+                .prepare_cached("UPDATE rooms SET kind = ?2 WHERE id = ?1 AND kind IS NULL")?
+                .execute(params![id, kind.name()])?;
+        }
+        Ok(id)
+    }
+}
+
+fn open_stream(
+    transaction: &Transaction<'_>,
+    agent: i64,
+    stream: StreamId,
+    received: UtcMillis,
+) -> Result<OpenStream, StoreError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO streams (agent, stream, through, above, last_received) VALUES (?1, ?2, 0, x'', ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![agent, stream.0.to_be_bytes(), received.millis()])?;
+    let (id, mark) = find_stream(transaction, agent, stream)?
+        .ok_or_else(|| damaged("streams", &"a row that was just written is not there"))?;
+    let first = transaction
+        .prepare_cached(
+            "SELECT a.trust, a.site, a.agent FROM streams s JOIN agents a ON a.id = s.agent
+             WHERE s.stream = ?1 AND s.id < ?2 ORDER BY s.id LIMIT 1",
+        )?
+        .query_row(params![stream.0.to_be_bytes(), id], |row| Ok(address(row)))
+        .optional()?;
+    Ok(OpenStream { id, mark, owner: first.transpose()?, floor: batch::MAX_SEQ, missing: None, conflicts: Vec::new() })
+}
+
+/// The lowest seq from `floor` on that was declared gone and has not come after all.
+pub(crate) fn first_gap(connection: &Connection, stream: i64, floor: Seq) -> Result<Option<Seq>, StoreError> {
+    let first: Option<i64> = connection
+        .prepare_cached("SELECT max(first, ?2) FROM gaps WHERE stream = ?1 AND last >= ?2 ORDER BY first LIMIT 1")?
+        .query_row(params![stream, row_seq(floor)?], |row| row.get(0))
+        .optional()?;
+    first.map(|seq| u64::try_from(seq).map(Seq).map_err(|error| damaged("gaps", &error))).transpose()
+}
+
+pub(crate) fn find_agent(connection: &Connection, agent: &AgentAddress) -> Result<Option<i64>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM agents WHERE trust = ?1 AND site = ?2 AND agent = ?3")?
+        .query_row(params![agent.trust.as_str(), agent.site.as_str(), agent.agent.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+pub(crate) fn find_stream(
+    connection: &Connection,
+    agent: i64,
+    stream: StreamId,
+) -> Result<Option<(i64, Mark)>, StoreError> {
+    let row: Option<(i64, i64, Vec<u8>)> = connection
+        .prepare_cached("SELECT id, through, above FROM streams WHERE agent = ?1 AND stream = ?2")?
+        .query_row(params![agent, stream.0.to_be_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    row.map(|(id, through, above)| {
+        let through = u64::try_from(through).map_err(|error| damaged("streams", &error))?;
+        let (seqs, rest) = above.as_chunks::<8>();
+        if !rest.is_empty() || seqs.len() % 2 != 0 {
+            return Err(damaged("streams", &"a mark's ranges are cut"));
+        }
+        let ranges = seqs
+            .chunks_exact(2)
+            .map(|pair| SeqRange { first: Seq(u64::from_be_bytes(pair[0])), last: Seq(u64::from_be_bytes(pair[1])) });
+        Ok((id, Mark::restore(through, ranges)))
+    })
+    .transpose()
+}
+
+/// SQLite's integers are signed; the envelope's limit keeps seqs below that.
+pub(crate) fn row_seq(seq: Seq) -> Result<i64, StoreError> {
+    i64::try_from(seq.0).map_err(|error| damaged("events", &error))
+}
