@@ -26,8 +26,9 @@ const MAX_STREAMS: usize = 128;
 /// Records of emptied streams that wait for a required collector which is away.
 const MAX_RECORDS: usize = 32;
 
-/// A disk that is full before the outbox is gets this part of the events held, of those acknowledged, as room.
-const DISK_SHARE: u64 = 8;
+/// On a disk that is full before the outbox is, half of what is held goes as far as it is acknowledged, and this much at
+/// least: freed pages must hold what comes next and the copies that a transaction makes.
+const LEAST_ROOM_BYTES: u64 = 512 * 1024;
 
 /// How long a feed waits after an error of the disk before it tries again.
 const AFTER_DISK_ERROR: Duration = Duration::from_secs(5);
@@ -111,23 +112,19 @@ impl Agent {
         for one in observed {
             stamp(self.stamper.stamp(one.clone(), capture))?;
         }
-        match self.append(&events, progress, closes_loss) {
-            Ok(()) => {}
-            // A disk can be smaller than the outbox may become.
-            Err(error @ (OutboxError::Full { .. } | OutboxError::Storage(_))) => {
-                let wanted = match &error {
-                    OutboxError::Full { short, .. } => *short,
-                    OutboxError::Storage(_)
-                    | OutboxError::SignalsFull { .. }
-                    | OutboxError::InUse(_)
-                    | OutboxError::NotAnEvent => self.outbox.space().held / DISK_SHARE,
-                };
-                if self.make_room(wanted.max(1))? == 0 {
-                    return Err(error);
-                }
-                self.append(&events, progress, closes_loss)?;
-            }
-            Err(error @ (OutboxError::InUse(_) | OutboxError::NotAnEvent | OutboxError::SignalsFull { .. })) => {
+        loop {
+            let error = match self.append(&events, progress, closes_loss) {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            let wanted = match &error {
+                OutboxError::Full { short, .. } => *short,
+                // A disk can be smaller than the outbox may become.
+                OutboxError::Storage(_) => (self.outbox.space().held / 2).max(LEAST_ROOM_BYTES),
+                OutboxError::InUse(_) | OutboxError::NotAnEvent | OutboxError::SignalsFull { .. } => return Err(error),
+            };
+            // What is deleted comes to an end, and so does this.
+            if self.make_room(wanted)? == 0 {
                 return Err(error);
             }
         }
