@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use touchtime_tests::disk::Disk;
+use touchtime_tests::peer::await_that;
 use touchtime_tests::plant::{Broker, Plant};
 
 use crate::oracle::{check_in, places, rounds};
@@ -41,10 +42,18 @@ pub fn collector() {
             if !line.await_passed(place, || plant.is_done()) {
                 break;
             }
+            let before = plant.said("collector", DISK_IS_FULL);
             disk.fill();
-            std::thread::sleep(Duration::from_millis(500 + random.below(1500)));
+            // The database may have some space of its own left.
+            await_that("the disk is full for the collector", || {
+                plant.said("collector", DISK_IS_FULL) > before || plant.is_done()
+            });
+            std::thread::sleep(Duration::from_millis(random.below(1500)));
             disk.free();
         }
+        assert!(plant.said("collector", DISK_IS_FULL) > 0, "the disk was never full for the collector");
         check_in(&mut plant, &disk.path)
     });
 }
+
+const DISK_IS_FULL: &str = "disk is full";

@@ -12,9 +12,10 @@ const KILLS: usize = 3;
 
 /// At each place of the transfer `kill`, and after a pause whatever is missing is started again.
 fn strike(plant: &mut Plant, random: &mut Random, mut kill: impl FnMut(&mut Plant, &mut Random)) {
-    for place in places(random, KILLS) {
+    for (struck, place) in places(random, KILLS).into_iter().enumerate() {
         let line = plant.agents_line.clone();
         if !line.await_passed(place, || plant.is_done()) {
+            assert!(struck > 0, "all was over before anything was killed");
             return;
         }
         kill(plant, random);

@@ -4,39 +4,50 @@ use std::time::Duration;
 
 use touchtime_tests::plant::{Broker, Plant};
 use touchtime_tests::proxy::{Lies, Proxy, Weather};
-use touchtime_tests::random::Random;
 
 use crate::oracle::{check, places, rounds};
 
-/// Changes the weather of one of the two lines, or of both, at random places; it clears after `outage`.
-fn storms(plant: &mut Plant, random: &mut Random, weather: Weather, outage: Duration, count: usize) {
-    for place in places(random, count) {
-        let line = plant.agents_line.clone();
-        if !line.await_passed(place, || plant.is_done()) {
-            return;
-        }
-        let lines: [&[&Proxy]; 3] =
-            [&[&plant.agents_line], &[&plant.collector_line], &[&plant.agents_line, &plant.collector_line]];
-        let hit = lines[usize::try_from(random.below(3)).unwrap_or(0)];
-        hit.iter().for_each(|line| line.set_weather(weather));
-        std::thread::sleep(outage);
-        hit.iter().for_each(|line| line.set_weather(Weather::Fair));
-    }
-}
+/// So often in each round, and so long each time.
+const CUTS: usize = 4;
+const CUT_FOR: Duration = Duration::from_millis(300);
 
 pub fn cut() {
     rounds("line cut", |seed, random| {
         let mut plant = Plant::start(Broker::Embedded, seed);
-        storms(&mut plant, random, Weather::Cut, Duration::from_millis(300), 4);
+        for (struck, place) in places(random, CUTS).into_iter().enumerate() {
+            let line = plant.agents_line.clone();
+            if !line.await_passed(place, || plant.is_done()) {
+                assert!(struck > 0, "all was over before a line was cut");
+                break;
+            }
+            let lines: [&[&Proxy]; 3] =
+                [&[&plant.agents_line], &[&plant.collector_line], &[&plant.agents_line, &plant.collector_line]];
+            let hit = lines[usize::try_from(random.below(3)).unwrap_or(0)];
+            hit.iter().for_each(|line| line.set_weather(Weather::Cut));
+            std::thread::sleep(CUT_FOR);
+            hit.iter().for_each(|line| line.set_weather(Weather::Fair));
+        }
         check(&mut plant)
     });
 }
 
+/// Nothing tells a process that its line is half-open but the silence. One round in three is the collector's, too: its
+/// keep-alive is longer.
 pub fn half_open() {
     rounds("line half-open", |seed, random| {
         let mut plant = Plant::start(Broker::Embedded, seed);
-        // Longer than one and a half of the agents' keep-alive of 5 s.
-        storms(&mut plant, random, Weather::HalfOpen, Duration::from_secs(8), 1);
+        let line = plant.agents_line.clone();
+        for place in places(random, 1) {
+            assert!(line.await_passed(place, || plant.is_done()), "all was over before the line was half-open");
+        }
+        let is_collectors_too = seed % 3 == 1;
+        if is_collectors_too {
+            plant.collector_line.set_weather(Weather::HalfOpen);
+        }
+        plant.agents_line.set_weather(Weather::HalfOpen);
+        plant.await_noticed(is_collectors_too);
+        plant.collector_line.set_weather(Weather::Fair);
+        plant.agents_line.set_weather(Weather::Fair);
         check(&mut plant)
     });
 }

@@ -14,6 +14,7 @@ mod disks;
 mod kills;
 mod lines;
 mod oracle;
+mod proxies;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use touchtime_tests::disk::Disk;
@@ -25,6 +26,11 @@ fn main() -> std::process::ExitCode {
     // Each trial runs several processes on two cores.
     arguments.test_threads.get_or_insert(1);
     let trials = [
+        test("the_proxy_passes_whole_packets_and_counts_them", proxies::fair),
+        test("the_proxy_cuts_a_line_and_refuses_others_until_it_is_fair", proxies::cut),
+        test("the_proxy_holds_a_half_open_line_and_closes_it_when_it_is_fair", proxies::half_open),
+        test("the_proxy_holds_every_packet_up", proxies::slow),
+        test("the_proxy_confirms_a_message_and_throws_it_away", proxies::lies),
         test("killed_agents_report_each_observation_once", kills::agents),
         test("a_killed_collector_ends_with_the_figures_of_one_that_lived", kills::collector),
         test("a_killed_embedded_broker_costs_nothing", || kills::broker(Broker::Embedded, false)),

@@ -28,16 +28,6 @@ impl Disk {
         Self::mount(&dir.path().join("disk"), 64).is_some()
     }
 
-    /// Gives it another size.
-    pub fn resize(&self, kib: u64) {
-        let options = format!("remount,size={kib}k");
-        assert_eq!(
-            run(Command::new("mount").args(["-o", &options]).arg(&self.path)).code,
-            Some(0),
-            "the disk is resized"
-        );
-    }
-
     /// Takes all the space that is left.
     pub fn fill(&self) {
         let mut file = std::fs::File::create(self.path.join("filler")).expect("a file");

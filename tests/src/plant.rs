@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::peer::{Peer, Running, await_port, await_that, free_port};
+use crate::peer::{Peer, Running, await_port, await_that, await_within, free_port};
 use crate::programs::{agent, cases, mapping, run, touchtime};
 use crate::proxy::Proxy;
 
@@ -191,9 +191,32 @@ impl Plant {
 
     /// Waits until some process has said this.
     pub fn await_log(&self, text: &str) {
-        let said = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path()).is_ok_and(|log| log.contains(text));
-        let logs = self.dir.join("logs");
-        await_that(text, || std::fs::read_dir(&logs).into_iter().flatten().flatten().any(said));
+        let names: Vec<String> = (0..self.agents()).map(|n| format!("agent-{n}")).collect();
+        let names = || names.iter().map(String::as_str).chain(["collector", "broker"]);
+        await_that(text, || names().any(|name| self.said(name, text) > 0));
+    }
+
+    /// In how many lines a process (`agent-0`, `collector`, `broker`) has said this.
+    pub fn said(&self, name: &str, text: &str) -> usize {
+        let log = std::fs::read_to_string(self.dir.join("logs").join(format!("{name}.log"))).unwrap_or_default();
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits until every agent that runs, and if it is asked for the collector, says that it has no connection.
+    pub fn await_noticed(&mut self, is_collectors_too: bool) {
+        let agents: Vec<usize> = (0..self.agents()).map(|n| self.said(&format!("agent-{n}"), NO_CONNECTION)).collect();
+        let collector = self.said("collector", NO_CONNECTION);
+        await_within(
+            Duration::from_secs(60),
+            || format!("the silence is noticed\n{}", self.logs()),
+            || {
+                let has = |(n, before): (usize, &usize)| {
+                    self.agents[n].is_none() || self.said(&format!("agent-{n}"), NO_CONNECTION) > *before
+                };
+                agents.iter().enumerate().all(has)
+                    && (!is_collectors_too || self.said("collector", NO_CONNECTION) > collector)
+            },
+        );
     }
 
     /// Kills an agent.
@@ -318,6 +341,9 @@ pub fn undisturbed() -> &'static (Stored, u64) {
         (plant.stored(&store), bytes)
     })
 }
+
+/// What agents and collector say when their connection is gone.
+const NO_CONNECTION: &str = "not connected; trying again";
 
 /// One token key for all plants, so that their tokens are the same. It keeps no secret: the cases are public.
 const KEY: &str = "key-id = 1\nkey = \"e61cbcbd73e89c8f8a4c5c5d6b95fc68f40cb07e6709b595c8175e755a6ec84b\"\n";

@@ -166,7 +166,14 @@ impl Shared {
         }
         let clones = [&client, &broker, &client, &broker].map(TcpStream::try_clone);
         let [Ok(client_too), Ok(broker_too), Ok(client_known), Ok(broker_known)] = clones else { return };
-        self.state().open.extend([client_known, broker_known]);
+        {
+            let mut state = self.state();
+            // Cut while the broker was being reached.
+            if state.weather == Weather::Cut {
+                return;
+            }
+            state.open.extend([client_known, broker_known]);
+        }
         self.pump(client, broker, Way::ToBroker);
         self.pump(broker_too, client_too, Way::ToClient);
     }
