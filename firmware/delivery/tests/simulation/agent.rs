@@ -82,6 +82,7 @@ pub struct Agent {
     /// The open loss as the process knows it, written or not.
     open_loss: Option<OpenLoss>,
     open_refused: Vec<u64>,
+    loss_is_old: bool,
     pub down_until: u64,
     /// No write succeeds.
     pub broken_until: u64,
@@ -122,6 +123,7 @@ impl Agent {
         let open_loss = disk.open_loss.clone().map(OpenLoss::after_restart);
         let mut agent = Self {
             open_refused: disk.open_refused.clone(),
+            loss_is_old: open_loss.is_some(),
             open_loss,
             disk,
             copies,
@@ -180,7 +182,10 @@ impl Agent {
             let told = loss.told();
             let event = ledger.draw(Nature::Plain);
             let refused = std::mem::take(&mut self.open_refused);
-            ledger.told.insert(event, Told { refused, count: told.count, exact: told.exact });
+            ledger.told.insert(
+                event,
+                Told { refused, count: told.count, exact: told.exact, is_old: std::mem::take(&mut self.loss_is_old) },
+            );
             items.push(Item { event, is_signal: false });
             (self.disk.open_loss, self.disk.open_refused) = (None, Vec::new());
         }

@@ -28,6 +28,12 @@ pub struct Database {
 }
 
 impl Database {
+    /// Whether the event is in the tables under its key.
+    pub fn is_kept(&self, event: u64, key: Key) -> bool {
+        let source = (0, key.0);
+        self.events.get(&(source, key.1)) == Some(&event) || self.conflicts.contains(&(source, key.1, event))
+    }
+
     /// Whether the event is kept, in whichever table, under its own agent.
     pub fn has(&self, event: u64) -> bool {
         self.has.contains(&event)
@@ -200,7 +206,8 @@ impl Collector {
                 if self.killed_by.insert(killer) && dice.one_in(2) {
                     return Commit::Killed;
                 }
-                if dice.one_in(2) {
+                // One kind of killer closes the database each time, the other never.
+                if killer % 2 == 0 {
                     self.open_anew(dice);
                 }
             }
@@ -237,6 +244,8 @@ impl Collector {
             }
             gaps.fill(seq.0);
             if as_stub {
+                let nature = ledger.nature(event);
+                assert!(matches!(nature, Nature::Poison | Nature::Killer), "a good event {event} is called unreadable");
                 database.stubs.insert(event);
             }
             if is_own {

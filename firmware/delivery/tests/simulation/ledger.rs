@@ -28,6 +28,8 @@ pub struct Told {
     pub refused: Vec<u64>,
     pub count: u64,
     pub exact: bool,
+    /// It was open when a process ended, which may have counted more than it wrote down.
+    pub is_old: bool,
 }
 
 #[derive(Default)]
@@ -55,6 +57,8 @@ pub struct Ledger {
     pub agents_were_copied: bool,
     /// An outbox could not be written while it counted.
     pub counted_in_memory: bool,
+    /// The memory of a running process was copied: two may give one number.
+    pub memory_was_copied: bool,
     /// By collector: a database older than what agents keep was put back.
     pub put_back_old: Vec<bool>,
 }
@@ -80,7 +84,9 @@ impl Ledger {
     /// An outbox committed an event under a key.
     pub fn accept(&mut self, event: u64, key: Key) {
         self.accepted.insert(event, key);
-        self.keys.entry(key).or_default().push(event);
+        let events = self.keys.entry(key).or_default();
+        events.push(event);
+        assert!(events.len() == 1 || self.memory_was_copied, "{key:?} is given to two events");
     }
 
     /// Two processes with one memory gave this number twice. A collector that gets both keeps both; but an

@@ -94,6 +94,10 @@ fn judge(world: &World) {
             let is_gap = database.is_gap(0, key);
             if database.has(event) {
                 assert!(!is_gap, "collector {n}: event {event} at {key:?} is stored and called gone");
+                assert!(
+                    database.is_kept(event, key),
+                    "collector {n}: event {event} at {key:?} was stored and is not now"
+                );
                 continue;
             }
             let is_held = world.agents.iter().any(|agent| agent.disk.holds(event));
@@ -124,6 +128,7 @@ fn judge_losses(world: &World) {
     let ledger = &world.ledger;
     let mut told = BTreeSet::new();
     for loss in ledger.told.values() {
+        assert!(!(loss.exact && loss.is_old), "a loss that outlived its process is called exact");
         if loss.exact {
             assert_eq!(loss.count, loss.refused.len() as u64, "a loss that is called exact is not");
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use delivery::receiver::MAX_AHEAD;
 use delivery::{ack, batch};
 use room_events::Seq;
 
@@ -16,6 +15,9 @@ use crate::ledger::{Ledger, Nature, bytes_of};
 /// Seconds of faults. Then everything is repaired, and must arrive.
 pub const STORMY: u64 = 400;
 pub const CALM: u64 = 4_000;
+
+/// What lies further above a mark is stored by nobody.
+const MILLION: u64 = 1_000_000;
 
 /// The topic of an agent that sends what is not its own.
 const STRANGER: usize = 1;
@@ -270,6 +272,7 @@ impl World {
                 let clone = if fault == Fault::AgentIsCloned {
                     reopened(agent.disk.clone(), agent.copies.clone())
                 } else {
+                    self.ledger.memory_was_copied = true;
                     agent.clone()
                 };
                 self.agents.push(clone);
@@ -346,7 +349,8 @@ impl World {
             Fault::PoisonEvent => self.observe_trap(Nature::Poison),
             Fault::KillerEvent => self.observe_trap(Nature::Killer),
             Fault::HostileSeq => self.send_hostile(which, whom),
-            Fault::StrangersBatch => collector.to_it.repeat_as(STRANGER, now, &mut self.dice),
+            Fault::StrangersBatch if now.is_multiple_of(2) => collector.to_it.repeat_as(STRANGER, now, &mut self.dice),
+            Fault::StrangersBatch => self.send_strange(which, whom),
             Fault::SignalFlood => {
                 self.observe_at(which, 150, Nature::Plain, true);
                 true
@@ -371,12 +375,24 @@ impl World {
         true
     }
 
+    /// A batch of another agent that calls gone what this one holds.
+    fn send_strange(&mut self, which: usize, whom: usize) -> bool {
+        let Some(held) = self.agents[which].disk.streams.last().map(|s| s.held()) else { return false };
+        let first = Seq(held.last.0 + 1_000);
+        let event = bytes_of(self.ledger.draw(Nature::Hostile));
+        let mut buffer = [0; 512];
+        let message = batch::encode(held.stream, first, first, [event.as_slice()], &mut buffer).unwrap();
+        let message: Rc<[u8]> = Rc::from(message);
+        self.collectors[whom].to_it.put(STRANGER, &message, self.now, 0, &mut self.dice);
+        true
+    }
+
     /// A batch that no honest agent sends, under an agent's own stream: more than a million above the mark.
     fn send_hostile(&mut self, which: usize, whom: usize) -> bool {
         let Some(held) = self.agents[which].disk.streams.last().map(|s| s.held()) else { return false };
         let stream = held.stream;
         // Above the floor too, which may be told before this arrives.
-        let first = self.collectors[whom].database.through(0, stream).max(held.last.0) + MAX_AHEAD + 100_000;
+        let first = self.collectors[whom].database.through(0, stream).max(held.last.0) + MILLION + 100_000;
         let event = bytes_of(self.ledger.draw(Nature::Hostile));
         let mut buffer = [0; 512];
         let message = batch::encode(stream, Seq(first), Seq(1), [event.as_slice()], &mut buffer).unwrap();
