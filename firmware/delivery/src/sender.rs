@@ -426,7 +426,9 @@ impl<const STREAMS: usize> Sender<STREAMS> {
                 }
                 continue;
             }
-            let (size, alone) = way.next_size();
+            // All of them get what is sent to one, and what one cannot store must not come to it whole for another's sake.
+            let size = state.ways.iter().map(|other| other.size_at(way.pointer).0).min()?;
+            let alone = way.size_at(way.pointer).1;
             let n = (last.0 + 1).saturating_sub(way.pointer).min(size);
             let fits = under_way + n <= window || mine == 0;
             if n > 0 && fits && (!alone || mine == 0) {
@@ -499,15 +501,13 @@ impl Collector {
 }
 
 impl Way {
-    /// The most events of the next batch, and whether nothing else may be under way with it: while a batch is being
-    /// halved, one at a time, so that a failure names one of them.
-    fn next_size(&self) -> (u64, bool) {
+    /// The most events of a batch that begins at `pointer`, and whether nothing else may be under way with it: while a
+    /// batch is being halved, one at a time, so that a failure names one of them.
+    fn size_at(&self, pointer: u64) -> (u64, bool) {
         let whole = MAX_BATCH_EVENTS as u64;
         match self.halved {
-            Some(halved) if self.pointer < halved.first => (whole.min(halved.first - self.pointer), false),
-            Some(halved) if self.pointer <= halved.last => {
-                (halved.size.max(1).min(halved.last + 1 - self.pointer), true)
-            }
+            Some(halved) if pointer < halved.first => (whole.min(halved.first - pointer), false),
+            Some(halved) if pointer <= halved.last => (halved.size.max(1).min(halved.last + 1 - pointer), true),
             Some(_) | None => (whole, false),
         }
     }
@@ -518,9 +518,14 @@ impl StreamState {
     /// disk is the cause, and the timer repeats it.
     fn handle_failed(&mut self, index: usize, ack: &Ack) {
         let Some(way) = self.ways.get_mut(index) else { return };
-        let Some(failed) = ack.failed.filter(|f| f.n > 1 && f.first.0 > way.mark) else { return };
-        let (first, n) = (failed.first.0, u64::from(failed.n));
-        let new = Halving { first, last: first.saturating_add(n - 1).min(self.held.last.0), size: n / 2 };
+        let Some(failed) = ack.failed.filter(|f| f.n > 1) else { return };
+        let n = u64::from(failed.n);
+        let last = failed.first.0.saturating_add(n - 1).min(self.held.last.0);
+        // The front of a batch that was sent again may be stored already; its rest is what cannot be.
+        let new = Halving { first: failed.first.0.max(way.mark + 1), last, size: n / 2 };
+        if new.first > last {
+            return;
+        }
         way.halved = Some(way.halved.map_or(new, |old| Halving {
             first: old.first.min(new.first),
             last: old.last.max(new.last),

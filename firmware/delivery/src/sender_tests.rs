@@ -222,6 +222,26 @@ fn after_a_full_disk_batches_double_until_they_are_whole() {
 }
 
 #[test]
+fn a_failed_batch_whose_front_is_stored_is_halved_for_its_rest() {
+    let mut agent = Agent::with(1, &[(A, 1, 64)]);
+    let _ = agent.send_all(0);
+    let failed = Ack { failed: Some(Failed { first: Seq(1), n: 64 }), ..ack(1, 1, A, 4) };
+    assert_eq!(agent.0.handle_ack(0, &failed, 1), PROGRESS);
+    assert_eq!(agent.send_all(1), [(A, 5, 32)]);
+}
+
+#[test]
+fn what_one_collector_cannot_store_does_not_come_to_it_whole_for_anothers_sake() {
+    let mut agent = Agent::with(2, &[(A, 1, 64)]);
+    let failed = |n| Ack { failed: Some(Failed { first: Seq(1), n }), ..ack(1, u64::from(65 - n), A, 0) };
+    let _ = agent.send_all(0);
+    assert_eq!(agent.0.handle_ack(0, &failed(64), 1), NO_PROGRESS);
+    assert_eq!(agent.ack(1, 7, 1, A, 0), NO_PROGRESS);
+    assert_eq!(agent.ack(1, 8, 1, A, 0), AckOutcome::Rewound, "the other one needs all of it again");
+    assert_eq!(agent.send_all(1), [(A, 1, 32), (A, 33, 32)]);
+}
+
+#[test]
 fn one_event_that_fails_waits_for_the_timer() {
     let mut agent = Agent::with(1, &[(A, 1, 1)]);
     let _ = agent.send_all(0);
