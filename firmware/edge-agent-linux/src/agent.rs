@@ -124,7 +124,12 @@ impl Agent {
                 OutboxError::InUse(_) | OutboxError::NotAnEvent | OutboxError::SignalsFull { .. } => return Err(error),
             };
             // What is deleted comes to an end, and so does this.
-            if self.make_room(wanted)? == 0 {
+            if self.make_room(wanted)? > 0 {
+                continue;
+            }
+            // Where nothing held is still needed, the ballast has nothing to be kept for.
+            let disk_refused = matches!(error, OutboxError::Storage(_));
+            if !(disk_refused && self.sender.is_all_acknowledged() && self.outbox.drop_ballast()) {
                 return Err(error);
             }
         }

@@ -192,9 +192,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// Gives the ballast's space back to the file system; [`Outbox::lay_ballast`] takes it again.
-    pub fn drop_ballast(&self) {
-        let _ = std::fs::remove_file(self.path.with_file_name("ballast"));
+    /// Gives the ballast's space back to the file system; [`Outbox::lay_ballast`] takes it again. False if it is not there.
+    pub fn drop_ballast(&self) -> bool {
+        std::fs::remove_file(self.path.with_file_name("ballast")).is_ok()
     }
 
     /// Reserves the ballast if it is not there; a disk without room for it only shows in `check`.
