@@ -24,8 +24,8 @@ pub const MAX_COLLECTORS: usize = 4;
 const MAX_ALL: usize = 2 * MAX_COLLECTORS;
 
 /// How many earlier runs of a collector are remembered. A word of one that was long under way costs a rewind, never
-/// more, and the same word only once.
-const PAST_RUNS: usize = 8;
+/// more, and the same word only once. One event that makes a collector open its database anew leaves seven behind.
+const PAST_RUNS: usize = 32;
 
 /// So many new words of an earlier run make it the present one again. A run never returns; but which of two was the
 /// earlier is not known when the first word of the older one came last. The present one answers each batch and soon

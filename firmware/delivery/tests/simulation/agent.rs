@@ -1,5 +1,6 @@
 //! An agent: an outbox that can be copied, and a process that can be killed.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use delivery::batch::{self, MAX_BATCH_BYTES};
@@ -90,6 +91,8 @@ pub struct Agent {
     pub has_io_error: bool,
     /// By collector: the runs that this process has heard of.
     pub heard: Vec<Vec<RunId>>,
+    /// By collector and run: the highest counter that this process has counted.
+    counted: BTreeMap<(usize, RunId), u64>,
     /// Events that left the outbox since the oracle looked.
     pub evicted: Vec<(u64, Why)>,
 }
@@ -135,6 +138,7 @@ impl Agent {
             broken_until: 0,
             has_io_error: false,
             heard: vec![Vec::new(); required + also],
+            counted: BTreeMap::new(),
             evicted: Vec::new(),
         };
         agent.tell_sender();
@@ -241,6 +245,11 @@ impl Agent {
     pub fn handle_ack(&mut self, collector: usize, ack: &Ack, now: u64) {
         match self.sender.handle_ack(collector, ack, now * 1000) {
             AckOutcome::Counted { new_stream, .. } => {
+                let before = self.counted.insert((collector, ack.run), ack.counter);
+                assert!(
+                    before.is_none_or(|before| before < ack.counter),
+                    "an old acknowledgement of {collector} is counted"
+                );
                 self.heard[collector].push(ack.run);
                 if new_stream && self.current == Some(ack.stream) {
                     self.current = None;
