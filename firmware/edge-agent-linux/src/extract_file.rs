@@ -19,7 +19,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 
 impl Tokenise for TokenKey {
     fn case(&self, id: &str) -> Token {
-        self.token("case", id)
+        self.token(room_events::Identifier::Case.domain(), id)
     }
 }
 

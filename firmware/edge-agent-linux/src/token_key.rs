@@ -15,7 +15,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use hmac::{Hmac, KeyInit, Mac};
-use room_events::Token;
+use room_events::{Identifier, Token, TokenMaker};
 use sha2::Sha256;
 
 /// Separates kind and identifier, so that no two pairs of them are the same text.
@@ -81,6 +81,12 @@ impl TokenKey {
     }
 }
 
+impl TokenMaker for TokenKey {
+    fn token_of_trimmed(&self, kind: Identifier, text: &str) -> Token {
+        self.token(kind.domain(), text)
+    }
+}
+
 /// Makes a key file with a new random key, readable by its owner only. An existing file is never overwritten.
 pub fn create_key_file(path: &Path, key_id: u8) -> anyhow::Result<()> {
     let shown = path.display();
@@ -123,6 +129,7 @@ mod tests {
         // echo -ne 'case\x0042' | openssl dgst -sha256 -mac hmac -macopt hexkey:0b0b..0b
         assert_eq!(key.token("case", "42").to_string(), "7.e983cbe278378a3604b1bb984f1133d5");
         assert_ne!(key.token("case", "42"), key.token("visit", "42"));
+        assert_eq!(key.token_of(Identifier::Case, " 42 "), Some(key.token("case", "42")));
         assert!(!format!("{key:?}").contains("0b0b"));
     }
 

@@ -18,6 +18,7 @@ extern crate std;
 
 pub mod event;
 pub mod id;
+pub mod identifier;
 pub mod instant;
 pub mod observation;
 pub mod token;
@@ -26,6 +27,7 @@ pub mod wire;
 
 pub use event::{ClockQuality, Event};
 pub use id::{AgentId, BootId, EventId, Label, RoomId, Seq, SessionKey, SiteId, SourceId, StreamId, TrustId};
+pub use identifier::{Identifier, TokenMaker};
 pub use instant::UtcMillis;
 pub use observation::{
     AgentStarted, Alive, Booking, Cancellation, CancellationClass, Correction, EventsLost, Level, ListKind, Milestone,
