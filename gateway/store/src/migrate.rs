@@ -49,6 +49,18 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// From schema 2: an index that finds where else a case is booked.
+pub(crate) fn from_2(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    tracing::info!(from = 2, to = schema::SCHEMA_VERSION, "bringing the store up to date; a year's takes seconds");
+    for statement in schema::CREATE.split_inclusive(";\n") {
+        if statement.trim_start().starts_with("CREATE INDEX bookings_by_case ") {
+            transaction.execute_batch(statement)?;
+        }
+    }
+    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [schema::SCHEMA_VERSION])?;
+    Ok(())
+}
+
 fn move_quarantine(transaction: &Transaction<'_>, filing: &mut Filing<'_>) -> Result<(), StoreError> {
     let mut statement =
         transaction.prepare("SELECT agent, stream, seq, reason, received, bytes FROM quarantine_1 ORDER BY id")?;

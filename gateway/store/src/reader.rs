@@ -1,12 +1,16 @@
 //! Reading a store, beside the process that writes it: rooms, records of a room, everything for an export.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use delivery::receiver::SeqRange;
 use room_events::topic::AgentAddress;
 use room_events::wire;
-use room_events::{AgentId, EventId, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, Token, TrustId, UtcMillis};
+use room_events::{
+    AgentId, EventId, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, Token, TrustId, UtcMillis,
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use utilisation::timeline::Record;
 
@@ -16,6 +20,7 @@ use crate::{StoreError, file_in, schema};
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) connection: Connection,
+    dir: PathBuf,
 }
 
 /// A room as the store knows it.
@@ -79,18 +84,16 @@ pub struct Held {
     pub gone: u64,
 }
 
-const RECORD: &str = "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.body
-    FROM events e JOIN streams s ON s.id = e.stream JOIN agents a ON a.id = s.agent";
+const RECORD: &str = "SELECT e.stream, e.seq, e.body FROM events e";
 
-/// That a booking is no sign of life is said once more for the index, which knows only that: without it each room costs a
-/// walk through the whole store.
-fn room_records_sql() -> String {
-    format!(
-        "{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive'
-         UNION ALL
-         {RECORD} WHERE e.room <> ?1 AND e.kind = 'booking' AND e.case_token IN (
-            SELECT case_token FROM events WHERE room = ?1 AND kind = 'booking' AND kind <> 'alive')"
-    )
+/// A room's own records.
+fn own_records_sql() -> String {
+    format!("{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive'")
+}
+
+/// A case's bookings in other rooms.
+fn bookings_elsewhere_sql() -> String {
+    format!("{RECORD} WHERE e.case_token = ?1 AND e.kind = 'booking' AND e.room <> ?2")
 }
 
 impl Reader {
@@ -108,7 +111,12 @@ impl Reader {
         connection.pragma_update(None, "query_only", true)?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         schema::check_version(&connection).map_err(|error| error.of(&file))?;
-        Ok(Self { connection })
+        Ok(Self { connection, dir: dir.to_owned() })
+    }
+
+    /// Another view of the same store, for another thread.
+    pub fn another(&self) -> Result<Self, StoreError> {
+        Self::open(&self.dir)
     }
 
     /// Sources in the order in which the collector's configuration trusts them, the best first; none where it named none.
@@ -146,21 +154,38 @@ impl Reader {
         Ok(rooms)
     }
 
-    /// All records of a room but its signs of life, and the bookings in other rooms of the cases booked here, since the
-    /// last one may have moved a case away.
-    pub fn room_records(&self, room: &RoomRow) -> Result<Vec<Record>, StoreError> {
-        self.records(&room_records_sql(), params![room.id])
+    /// Calls `each` with all records of a room but its signs of life, and with the bookings in other rooms of the cases
+    /// booked here, since the last one may have moved a case away.
+    pub fn for_each_room_record(&self, room: &RoomRow, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
+        // Both questions are about one moment.
+        let moment = self.connection.unchecked_transaction()?;
+        let mut streams = Streams::of(&moment);
+        let mut booked = Vec::new();
+        streams.for_each_record(&own_records_sql(), params![room.id], |record| {
+            if let Observation::Booking(booking) = &record.event.obs {
+                booked.push(booking.case);
+            }
+            each(record);
+        })?;
+        booked.sort_unstable();
+        booked.dedup();
+        let sql = bookings_elsewhere_sql();
+        for case in booked {
+            streams.for_each_record(&sql, params![case_blob(case), room.id], &mut each)?;
+        }
+        Ok(())
     }
 
-    /// What the sessions of a span rest on: the records of a room that are filed in it, all other records of the cases
+    /// Calls `each` with what the sessions of a span rest on: the records of a room that are filed in it, all other records of the cases
     /// among them with their bookings in any room, and every revision of the room's plans, since a session may have been
     /// moved into the span.
-    pub fn room_records_between(
+    pub fn for_each_room_record_between(
         &self,
         room: &RoomRow,
         from: UtcMillis,
         to: UtcMillis,
-    ) -> Result<Vec<Record>, StoreError> {
+        each: impl FnMut(&Record),
+    ) -> Result<(), StoreError> {
         let sql = format!(
             "{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive' AND e.place >= ?2 AND e.place < ?3
              UNION
@@ -170,7 +195,7 @@ impl Reader {
              UNION
              {RECORD} WHERE e.room = ?1 AND e.kind = 'plan_revision'"
         );
-        self.records(&sql, params![room.id, from.millis(), to.millis()])
+        Streams::of(&self.connection).for_each_record(&sql, params![room.id, from.millis(), to.millis()], each)
     }
 
     /// Calls `each` with every event, those in conflict too: agent, id, when it was received, and the bytes as they came, in order of agent,
@@ -265,28 +290,64 @@ impl Reader {
         let n: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(u64::try_from(n).unwrap_or(0))
     }
+}
 
-    fn records(&self, sql: &str, parameters: &[&dyn rusqlite::ToSql]) -> Result<Vec<Record>, StoreError> {
+/// The streams of one question's records, each looked up once: a room's records are of few.
+struct Streams<'c> {
+    connection: &'c Connection,
+    known: BTreeMap<i64, (AgentAddress, StreamId)>,
+}
+
+impl<'c> Streams<'c> {
+    fn of(connection: &'c Connection) -> Self {
+        Self { connection, known: BTreeMap::new() }
+    }
+
+    fn for_each_record(
+        &mut self,
+        sql: &str,
+        parameters: &[&dyn rusqlite::ToSql],
+        mut each: impl FnMut(&Record),
+    ) -> Result<(), StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(parameters)?;
-        let mut records = Vec::new();
         while let Some(row) = rows.next()? {
-            let (agent, id) = key(row)?;
-            let body = row.get_ref(5)?;
+            let (agent, stream) = self.find(row.get(0)?)?;
+            let id = EventId { stream: *stream, seq: seq_of(row.get(1)?)? };
+            let body = row.get_ref(2)?;
             let bytes = body.as_bytes().map_err(|error| damaged("events", &error))?;
             let event = wire::decode(bytes).map_err(|error| damaged("events", &error))?;
-            records.push(Record { id, agent, event });
+            each(&Record { id, agent: agent.clone(), event });
         }
-        Ok(records)
+        Ok(())
+    }
+
+    fn find(&mut self, row: i64) -> Result<&(AgentAddress, StreamId), StoreError> {
+        match self.known.entry(row) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => {
+                let mut statement = self.connection.prepare_cached(
+                    "SELECT a.trust, a.site, a.agent, s.stream FROM streams s JOIN agents a ON a.id = s.agent WHERE s.id = ?1",
+                )?;
+                let mut rows = statement.query([row])?;
+                let found = rows.next()?.ok_or_else(|| damaged("events", &"a stream's row is missing"))?;
+                Ok(new.insert((address(found)?, stream_of(found)?)))
+            }
+        }
     }
 }
 
 fn key(row: &Row<'_>) -> Result<(AgentAddress, EventId), StoreError> {
     let agent = address(row)?;
-    let stream: [u8; 16] = row.get(3)?;
-    let seq: i64 = row.get(4)?;
-    let seq = u64::try_from(seq).map_err(|error| damaged("events", &error))?;
-    Ok((agent, EventId { stream: StreamId(u128::from_be_bytes(stream)), seq: Seq(seq) }))
+    Ok((agent, EventId { stream: stream_of(row)?, seq: seq_of(row.get(4)?)? }))
+}
+
+fn stream_of(row: &Row<'_>) -> Result<StreamId, StoreError> {
+    Ok(StreamId(u128::from_be_bytes(row.get(3)?)))
+}
+
+fn seq_of(seq: i64) -> Result<Seq, StoreError> {
+    u64::try_from(seq).map(Seq).map_err(|error| damaged("events", &error))
 }
 
 /// An agent whose trust, site and name are the first columns.
@@ -343,10 +404,13 @@ mod tests {
     fn a_room_is_read_without_a_walk_through_the_whole_store() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(crate::schema::CREATE).unwrap();
-        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", room_records_sql())).unwrap();
-        let steps: Vec<String> =
-            plan.query_map([1], |row| row.get("detail")).unwrap().collect::<Result<_, _>>().unwrap();
-        assert!(steps.iter().any(|step| step.contains("events_by_place")), "{steps:?}");
-        assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:?}");
+        let steps = |sql: String| -> String {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let parameters = rusqlite::params_from_iter(vec![1; plan.parameter_count()]);
+            let steps = plan.query_map(parameters, |row| row.get::<_, String>("detail")).unwrap();
+            steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+        };
+        assert!(steps(own_records_sql()).contains("SEARCH e USING INDEX events_by_place"));
+        assert!(steps(bookings_elsewhere_sql()).contains("SEARCH e USING INDEX bookings_by_case"));
     }
 }

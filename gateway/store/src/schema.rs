@@ -30,7 +30,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 pub(crate) const CREATE: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -59,6 +59,7 @@ CREATE TABLE events (
 CREATE INDEX events_by_place ON events (room, place) WHERE room IS NOT NULL AND kind <> 'alive';
 CREATE INDEX plans_by_room ON events (room) WHERE kind = 'plan_revision';
 CREATE INDEX events_by_case ON events (case_token) WHERE case_token IS NOT NULL;
+CREATE INDEX bookings_by_case ON events (case_token, room) WHERE kind = 'booking';
 CREATE INDEX conflicts ON events (stream, seq) WHERE digest <> x'';
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL REFERENCES agents, stream BLOB NOT NULL,
@@ -89,6 +90,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         match version(&transaction)? {
             SCHEMA_VERSION => {}
             1 => crate::migrate::from_1(&transaction)?,
+            2 => crate::migrate::from_2(&transaction)?,
             found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
         }
     }

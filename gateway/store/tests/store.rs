@@ -10,9 +10,10 @@
 mod fixture;
 
 use delivery::ack::RunId;
-use fixture::{agent, booked, commit, event, message, minute, open, stamp};
+use fixture::{agent, booked, commit, event, message, minute, open, records_of, stamp};
 use room_events::{Alive, Observation, RoomId, RoomKind, SourceId};
 use store::{Committed, Reader, RoomSettings, StoreError, Writer};
+use utilisation::timeline::Record;
 
 fn through(done: &Committed) -> Vec<u64> {
     done.acknowledgements.iter().map(|a| a.ack.through).collect()
@@ -73,10 +74,13 @@ fn a_span_brings_all_that_its_cases_rest_on() {
     assert_eq!(done.rooms.len(), 2);
     let reader = Reader::open(dir.path()).unwrap();
     let rooms = reader.rooms().unwrap();
-    let records = reader.room_records_between(&rooms[0], minute(-60), minute(day)).unwrap();
-    let seqs: std::collections::BTreeSet<_> = records.iter().map(|r| r.id.seq.0).collect();
+    let mut seqs = std::collections::BTreeSet::new();
+    let each = |record: &Record| {
+        seqs.insert(record.id.seq.0);
+    };
+    reader.for_each_room_record_between(&rooms[0], minute(-60), minute(day), each).unwrap();
     assert_eq!(seqs, [1, 2, 3, 4].into(), "the late stamp of case 1 and the move of case 2 belong to it, case 3 not");
-    assert_eq!(reader.room_records(&rooms[0]).unwrap().len(), 5);
+    assert_eq!(records_of(&reader, &rooms[0]), 5);
     assert_eq!(rooms[0].last_alive, Some(minute(1)));
     assert_eq!(rooms[0].last_event, Some(minute(30 * day)));
     assert_eq!(rooms[1].last_event, None, "a booking is no sign of life");

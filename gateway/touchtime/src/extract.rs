@@ -3,12 +3,10 @@
 //! The ways from here are those of the live system: the same reader, the same facts, the same measures. What is missing
 //! is only the journey; so a report of an extract equals the report of a store that received it.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 use case_extract::{Extract, Joined, LocalTokens, Mapping, Reader};
@@ -29,6 +27,7 @@ use utilisation::timeline::{Record, RoomTimeline};
 use crate::clock::wall_now;
 use crate::measured::Remainder;
 use crate::output::say;
+use crate::two_threads::on_two_threads;
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
@@ -279,8 +278,9 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
     // What is typical depends on all rooms, so no row is written before the last room is measured.
     let mut measured: Vec<RowsAside> = Vec::new();
     on_two_threads(
+        [(), ()],
         rooms.chunks(ROOMS_AT_ONCE),
-        |rooms| {
+        |(), rooms| {
             let (mut history, mut remainder, mut cases) = (TypicalHistory::default(), Remainder::default(), 0);
             let mut facts = RoomFacts::default();
             let mut rows = RowsAside::default();
@@ -311,8 +311,9 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
     write_csv_header(&SESSION_COLUMNS, &mut header);
     out.write_all(&header)?;
     on_two_threads(
+        [(), ()],
         measured,
-        |rows| {
+        |(), rows| {
             let mut buffer = Vec::new();
             rows.each(|session| {
                 typical.fill_extra_cases(core::slice::from_mut(session));
@@ -326,46 +327,6 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
 
 /// Rooms that are worked through at once.
 const ROOMS_AT_ONCE: usize = 64;
-
-/// Works through portions on two threads, and hands the results on in the order of the portions.
-fn on_two_threads<P: Send, T: Send>(
-    portions: impl IntoIterator<Item = P, IntoIter: ExactSizeIterator + Send>,
-    work: impl Fn(P) -> anyhow::Result<T> + Sync,
-    mut hand_on: impl FnMut(T) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let portions = portions.into_iter();
-    let count = portions.len();
-    let portions = Mutex::new(portions.enumerate());
-    std::thread::scope(|threads| {
-        let (done, results) = std::sync::mpsc::sync_channel(8);
-        for _ in 0..2 {
-            let (done, portions, work) = (done.clone(), &portions, &work);
-            threads.spawn(move || {
-                loop {
-                    let next = portions.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((turn, portion)) = next else { return };
-                    if done.send((turn, work(portion))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(done);
-        let mut early = BTreeMap::new();
-        let mut awaited = 0;
-        for (turn, result) in results {
-            early.insert(turn, result?);
-            while let Some(result) = early.remove(&awaited) {
-                hand_on(result)?;
-                awaited += 1;
-            }
-        }
-        if awaited < count {
-            bail!("measuring failed; this is a fault of Touchtime");
-        }
-        Ok(())
-    })
-}
 
 /// Every room's records, as if an agent had sent them.
 pub fn timelines(files: Files<'_>, now: UtcMillis) -> anyhow::Result<Vec<RoomTimeline>> {

@@ -25,6 +25,7 @@ pub mod source;
 pub mod strays;
 pub mod summary;
 pub mod transfer;
+pub mod two_threads;
 pub mod upkeep;
 
 use std::process::ExitCode;

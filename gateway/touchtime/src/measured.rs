@@ -12,6 +12,7 @@ use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline};
 
 use crate::output::say;
+use crate::two_threads::on_two_threads;
 
 /// Sessions that a day's figures can depend on lie within so many days of it: the longest case (1 day), the longest
 /// closing (6 h) and a night shift on either side, with room to spare.
@@ -31,9 +32,9 @@ pub fn room_of(row: &RoomRow) -> Room {
 /// All that was ever said about a room.
 pub fn whole_timeline(reader: &Reader, row: &RoomRow) -> anyhow::Result<RoomTimeline> {
     let mut timeline = RoomTimeline::new(room_of(row));
-    for record in reader.room_records(row)? {
-        timeline.insert(&record);
-    }
+    reader.for_each_room_record(row, |record| {
+        timeline.insert(record);
+    })?;
     Ok(timeline)
 }
 
@@ -42,9 +43,9 @@ pub fn timeline_around(reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyho
     let mut timeline = RoomTimeline::new(room_of(row));
     let noon = UtcMillis::saturating(date.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis());
     let reach = NEIGHBOUR_DAYS * 24 * 60 + 12 * 60;
-    for record in reader.room_records_between(row, noon.plus_minutes(-reach), noon.plus_minutes(reach))? {
-        timeline.insert(&record);
-    }
+    reader.for_each_room_record_between(row, noon.plus_minutes(-reach), noon.plus_minutes(reach), |record| {
+        timeline.insert(record);
+    })?;
     Ok(timeline)
 }
 
@@ -99,16 +100,24 @@ pub fn measure_store(
     let mut history = TypicalHistory::default();
     let mut sessions = Vec::new();
     let mut remainder = Remainder::default();
-    for row in reader.rooms()? {
-        let timeline = whole_timeline(reader, &row).with_context(|| format!("room {}", row.room))?;
-        if !timeline.room().kind.is_theatre_like() {
-            continue;
-        }
-        let result = measure_room(timeline.room(), &timeline.facts(precedence), rules, now, Detail::Figures);
-        remainder.add(&result);
-        history.record(&result.sessions);
-        sessions.extend(result.sessions);
-    }
+    on_two_threads(
+        [reader.another()?, reader.another()?],
+        reader.rooms()?,
+        |reader, row| {
+            let timeline = whole_timeline(reader, &row).with_context(|| format!("room {}", row.room))?;
+            if !timeline.room().kind.is_theatre_like() {
+                return Ok(None);
+            }
+            Ok(Some(measure_room(timeline.room(), &timeline.facts(precedence), rules, now, Detail::Figures)))
+        },
+        |result| {
+            let Some(result) = result else { return Ok(()) };
+            remainder.add(&result);
+            history.record(&result.sessions);
+            sessions.extend(result.sessions);
+            Ok(())
+        },
+    )?;
     history.table(rules).fill_extra_cases(&mut sessions);
     Ok((sessions, remainder))
 }
