@@ -52,6 +52,7 @@ mod head;
 mod local_time;
 mod mapping;
 mod mapping_toml;
+mod marks;
 mod names;
 mod near;
 mod observations;

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::marks::Marks;
+
 /// A record longer than this is taken for a quotation mark that was never closed.
 pub(crate) const MAX_RECORD_BYTES: usize = 256 * 1024;
 
@@ -108,7 +110,7 @@ impl Splitter {
         let mut lines_inside = 0;
         let mut mode = Mode::Plain;
         self.cells.clear();
-        for at in memchr::memchr3_iter(self.delimiter, self.line_end, b'"', bytes) {
+        for at in Marks::new([self.delimiter, self.line_end, b'"'], bytes) {
             let byte = bytes.get(at).copied().unwrap_or_default();
             if byte == b'"' {
                 mode = match mode {
