@@ -1,7 +1,8 @@
 //! [`Extract`]: what was read, room by room, and a summary for people.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, HashSet};
 
 use chrono_tz::Tz;
 use room_events::id::MAX_ID_LEN;
@@ -293,16 +294,28 @@ impl<'e> Room<'e> {
     /// those without an issue time first.
     pub fn visit(&self, mut show: impl FnMut(&Case<'e>)) -> Vec<PlannedSession> {
         let mut days: BTreeMap<i32, DayList<'e>> = BTreeMap::new();
+        let (mut case, mut row, mut keys) = (Case::unknown(), CaseRow::default(), DayKeys::default());
         let mut rows = self.rows();
-        rows.sort_unstable();
+        if has_repeats(&rows) {
+            rows.sort_unstable();
+        }
         for same in rows.chunk_by(|a, b| a.0 == b.0) {
-            let mut case: Option<Case<'e>> = None;
+            let mut is_known = false;
             for &(_, part, at) in same {
-                let Some(part) = self.extract.parts.get(part as usize) else { continue };
-                let Some(row) = part.cases.row(at) else { continue };
-                case = Some(overlay(case, part, &row));
+                let Some(part) = self.extract.parts.get(part as usize).filter(|part| part.cases.read(at, &mut row))
+                else {
+                    continue;
+                };
+                if is_known {
+                    case.overlay(part, &row, &mut keys);
+                } else {
+                    case.begin(part, &row, &mut keys);
+                    is_known = true;
+                }
             }
-            let Some(case) = case else { continue };
+            if !is_known {
+                continue;
+            }
             if let (Some(day), Some(start), true) = (case.day, case.booked_start, self.extract.by_day.is_some()) {
                 let list = days.entry(day).or_default();
                 let end = start.plus_minutes(i64::from(case.booked_minutes.unwrap_or(0)));
@@ -323,7 +336,7 @@ impl<'e> Room<'e> {
         if self.extract.by_day.is_some() { self.visit(|_| ()) } else { self.stated_sessions() }
     }
 
-    /// Rows by token, then in the order of the file.
+    /// Token, part and place of each row, the last row of each part first.
     fn rows(&self) -> Vec<(u128, u32, Location)> {
         let places = self.entry().map(|entry| entry.places.as_slice()).unwrap_or_default();
         let of_place = |&(number, place): &(u32, u32)| {
@@ -388,52 +401,110 @@ fn day_list(day: i32, list: &DayList, kind: ListKind) -> Option<PlannedSession> 
     })
 }
 
-/// A later row of a case over what is known of it.
-pub(crate) fn overlay<'e>(known: Option<Case<'e>>, part: &'e Part, row: &CaseRow) -> Case<'e> {
-    let is_new = known.is_none();
-    let mut case = known.unwrap_or_else(|| Case {
-        token: row.token(),
-        booked_start: None,
-        booked_minutes: None,
-        session: None,
-        specialty: None,
-        procedure: None,
-        team: None,
-        admission: None,
-        class: None,
-        issued: None,
-        cancelled_class: None,
-        cancelled_reason: None,
-        stamps: [None; MILESTONES],
-        day: None,
-    });
-    for (stamp, later) in case.stamps.iter_mut().zip(row.stamps) {
-        *stamp = later.or(*stamp);
+/// Whether a case has more than one row. Mostly none has, and this is told faster than the rows are sorted.
+fn has_repeats(rows: &[(u128, u32, Location)]) -> bool {
+    let mut seen: HashSet<u128, BuildHasherDefault<OfToken>> = HashSet::default();
+    seen.reserve(rows.len());
+    !rows.iter().all(|&(digest, ..)| seen.insert(digest))
+}
+
+/// A token is a keyed hash already.
+#[derive(Default)]
+struct OfToken(u64);
+
+impl Hasher for OfToken {
+    #[allow(clippy::cast_possible_truncation, reason = "both halves are in what is left")]
+    fn write_u128(&mut self, digest: u128) {
+        self.0 = (digest ^ digest >> 64) as u64;
     }
-    if row.stamps[Milestone::Cancelled as usize].is_some() {
-        case.cancelled_class = row.cancellation;
-        case.cancelled_reason = part.label(row.reason);
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
     }
-    if is_new || row.has_booking() {
-        case.booked_start = row.booked_start;
-        case.booked_minutes = row.minutes;
-        case.specialty = part.label(row.specialty);
-        case.procedure = part.label(row.procedure);
-        case.team = part.label(row.team);
-        case.admission = row.admission;
-        case.class = row.class;
-        case.issued = row.issued;
-        (case.session, case.day) = match row.session {
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The keys of sessions that are whole days. The last one is remembered, since the rows of a room mostly come by date.
+#[derive(Default)]
+pub(crate) struct DayKeys(Option<(i32, Option<SessionKey>)>);
+
+impl DayKeys {
+    fn of(&mut self, day: i32) -> Option<SessionKey> {
+        if self.0.as_ref().is_none_or(|(known, _)| *known != day) {
+            self.0 = Some((day, day_key(day, None)));
+        }
+        self.0.as_ref().and_then(|(_, key)| key.clone())
+    }
+}
+
+impl<'e> Case<'e> {
+    /// A case before its first row.
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            token: Token { key: 0, digest: 0 },
+            booked_start: None,
+            booked_minutes: None,
+            session: None,
+            specialty: None,
+            procedure: None,
+            team: None,
+            admission: None,
+            class: None,
+            issued: None,
+            cancelled_class: None,
+            cancelled_reason: None,
+            stamps: [None; MILESTONES],
+            day: None,
+        }
+    }
+
+    /// The first row of a case; what `self` was before is gone.
+    pub(crate) fn begin(&mut self, part: &'e Part, row: &CaseRow, keys: &mut DayKeys) {
+        *self = Self { token: row.token(), stamps: row.stamps, ..Self::unknown() };
+        self.take_cancellation(part, row);
+        self.take_booking(part, row, keys);
+    }
+
+    /// A later row of a case over what is known of it.
+    fn overlay(&mut self, part: &'e Part, row: &CaseRow, keys: &mut DayKeys) {
+        for (stamp, later) in self.stamps.iter_mut().zip(row.stamps) {
+            *stamp = later.or(*stamp);
+        }
+        self.take_cancellation(part, row);
+        if row.has_booking() {
+            self.take_booking(part, row, keys);
+        }
+    }
+
+    fn take_cancellation(&mut self, part: &'e Part, row: &CaseRow) {
+        if row.stamps[Milestone::Cancelled as usize].is_some() {
+            self.cancelled_class = row.cancellation;
+            self.cancelled_reason = part.label(row.reason);
+        }
+    }
+
+    fn take_booking(&mut self, part: &'e Part, row: &CaseRow, keys: &mut DayKeys) {
+        self.booked_start = row.booked_start;
+        self.booked_minutes = row.minutes;
+        self.specialty = part.label(row.specialty);
+        self.procedure = part.label(row.procedure);
+        self.team = part.label(row.team);
+        self.admission = row.admission;
+        self.class = row.class;
+        self.issued = row.issued;
+        (self.session, self.day) = match row.session {
             SessionRef::None => (None, None),
             SessionRef::Key(key) => match part.keys.get(key as usize) {
                 Some((key, day)) => (Some(key.clone()), Some(*day)),
                 None => (None, None),
             },
-            SessionRef::Day(day) => (day_key(day, None), Some(day)),
+            SessionRef::Day(day) => (keys.of(day), Some(day)),
             SessionRef::Date(day) => (None, Some(day)),
         };
     }
-    case
 }
 
 /// How a file was read, for people.

@@ -8,7 +8,7 @@ use room_events::{
 };
 
 use crate::case_store::SessionRef;
-use crate::extract::{Extract, PlannedSession, Room, overlay};
+use crate::extract::{Case, DayKeys, Extract, PlannedSession, Room};
 use crate::local_time::{LocalTime, Pick};
 use crate::part::Place;
 
@@ -68,7 +68,7 @@ impl Extract {
     }
 
     fn of_rows(&self) -> impl Iterator<Item = Reported> + '_ {
-        let mut local = LocalTime::new(self.zone);
+        let (mut local, mut keys) = (LocalTime::new(self.zone), DayKeys::default());
         let rows = self.parts.iter().flat_map(|part| part.cases.in_order().map(move |row| (part, row)));
         rows.flat_map(move |(part, row)| {
             let mut found = VecDeque::new();
@@ -78,7 +78,8 @@ impl Extract {
                 let (site, room) = (site.clone(), room.clone());
                 found.push_back(Reported { at, release: at, site, room, obs, order: line, line: Some(line) });
             };
-            let case = overlay(None, part, &row);
+            let mut case = Case::unknown();
+            case.begin(part, &row, &mut keys);
             if row.has_booking() {
                 let day = match row.session {
                     SessionRef::Key(key) => part.keys.get(key as usize).map(|(_, day)| *day),
