@@ -21,7 +21,7 @@ use utilisation::facts::{Cancelled, Case, Plan, Room, RoomFacts, SessionPlan};
 use utilisation::result::{RoomResult, SessionResult};
 use utilisation::rows::{RowsAside, SESSION_COLUMNS, write_csv_header, write_csv_row};
 use utilisation::rules::RuleSet;
-use utilisation::theatre::{Detail, TypicalHistory, measure_room};
+use utilisation::theatre::{Detail, TypicalHistory, TypicalTable, measure_room};
 use utilisation::timeline::{Record, RoomTimeline};
 
 use crate::clock::wall_now;
@@ -289,7 +289,7 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
                 remainder.add(&result);
                 cases += facts.cases.len() as u64;
                 history.record(&result.sessions);
-                let included = result.sessions.into_iter().filter(|session| dates.include(session.local_date));
+                let included = result.sessions.iter().filter(|session| dates.include(session.local_date));
                 included.for_each(|session| rows.put(session));
             }
             Ok((history, remainder, cases, rows))
@@ -306,7 +306,16 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
     remainder.say();
     loaded.tell_several_rows(cases);
     drop(loaded);
-    let typical = history.table(rules);
+    let mut typical = TypicalTable::default();
+    on_two_threads(
+        [(), ()],
+        history.into_parts(),
+        |(), part| Ok(part.table(rules)),
+        |table| {
+            typical.merge(table);
+            Ok(())
+        },
+    )?;
     let mut header = Vec::new();
     write_csv_header(&SESSION_COLUMNS, &mut header);
     out.write_all(&header)?;

@@ -90,7 +90,7 @@ proptest! {
             // What is one for a report, and what is not known yet.
             session.rule_set.clear();
             session.figures.extra_cases_possible = None;
-            aside.put(session.clone());
+            aside.put(session);
         }
         let (mut found, mut expected) = (Vec::new(), Vec::new());
         aside.each(|session| write_csv_row(session, &mut found));

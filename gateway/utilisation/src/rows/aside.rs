@@ -75,7 +75,8 @@ fn counts(figures: &mut Figures) -> [&mut u32; 7] {
 
 impl RowsAside {
     /// Sets a row aside.
-    pub fn put(&mut self, mut session: SessionResult) {
+    pub fn put(&mut self, session: &SessionResult) {
+        let mut figures = session.figures.clone();
         if self.first.is_none() {
             self.first = Some(Box::new(SessionResult { cases: Vec::new(), ..session.clone() }));
         }
@@ -87,13 +88,13 @@ impl RowsAside {
         put_text(out, session.specialty.as_ref().map(Label::as_str));
         let times = [session.planned_start, session.planned_end];
         let whole = times.iter().all(|at| at.millis() % MINUTE == 0)
-            && always_known(&mut session.figures).iter().all(|m| m.millis() % MINUTE == 0)
-            && known_only_sometimes(&mut session.figures).iter().all(|m| m.is_none_or(|m| m.millis() % MINUTE == 0));
+            && always_known(&mut figures).iter().all(|m| m.millis() % MINUTE == 0)
+            && known_only_sometimes(&mut figures).iter().all(|m| m.is_none_or(|m| m.millis() % MINUTE == 0));
         let mut bits = flag(whole, WHOLE)
             | flag(session.complete, COMPLETE)
             | flag(session.provisional, PROVISIONAL)
             | flag(session.revised, REVISED);
-        for (at, figure) in (KNOWN..).zip(known_only_sometimes(&mut session.figures)) {
+        for (at, figure) in (KNOWN..).zip(known_only_sometimes(&mut figures)) {
             bits |= flag(figure.is_some(), 1 << at);
         }
         out.extend_from_slice(&bits.to_le_bytes());
@@ -106,16 +107,17 @@ impl RowsAside {
         put_signed(out, i64::from(session.local_date.to_epoch_days()));
         put_signed(out, session.planned_start.millis() / unit);
         put_signed(out, session.planned_end.millis_since(session.planned_start) / unit);
-        for minutes in always_known(&mut session.figures) {
+        for minutes in always_known(&mut figures) {
             put_signed(out, minutes.millis() / unit);
         }
-        for minutes in known_only_sometimes(&mut session.figures).into_iter().flatten() {
+        for minutes in known_only_sometimes(&mut figures).into_iter().flatten() {
             put_signed(out, minutes.millis() / unit);
         }
-        for count in counts(&mut session.figures) {
+        for count in counts(&mut figures) {
             put_varint(out, u64::from(*count));
         }
-        self.last_id = session.id;
+        self.last_id.clear();
+        self.last_id.push_str(&session.id);
     }
 
     /// Shows each row again: a session with all that [`super::SESSION_COLUMNS`] show, and without its cases.

@@ -124,6 +124,14 @@ impl TypicalHistory {
         }
     }
 
+    /// Parts that can be worked through apart from each other, the largest first: lists that are like each other stay
+    /// together, so that the tables of all parts are together the table of the whole.
+    pub fn into_parts(self) -> Vec<Self> {
+        let mut groups: Vec<(Group, Spells)> = self.groups.into_iter().collect();
+        groups.sort_by_key(|(_, spells)| std::cmp::Reverse(spells.touch.len()));
+        groups.into_iter().map(|group| Self { groups: HashMap::from([group]) }).collect()
+    }
+
     /// Typical times for every closed, complete session that was recorded.
     pub fn table(self, rules: &RuleSet) -> TypicalTable {
         let mut table = TypicalTable::default();
@@ -142,6 +150,11 @@ impl TypicalHistory {
 }
 
 impl TypicalTable {
+    /// Adds the table of another part of the history.
+    pub fn merge(&mut self, other: Self) {
+        self.groups.extend(other.groups);
+    }
+
     /// Fills the typical times and the extra cases possible of closed, complete sessions that the history had:
     /// `floor(max(0, late start + early finish - overrun) / (typical touch + typical turnover))`, per list.
     pub fn fill_extra_cases(&self, sessions: &mut [SessionResult]) {

@@ -6,7 +6,7 @@ use utilisation::facts::RoomFacts;
 use utilisation::quantity::Minutes;
 use utilisation::result::{SessionResult, SessionState};
 use utilisation::rules::RuleSet;
-use utilisation::theatre::{Detail, TypicalHistory, fill_extra_cases, measure_room};
+use utilisation::theatre::{Detail, TypicalHistory, TypicalTable, fill_extra_cases, measure_room};
 
 use crate::rooms::{LATER, at, list, stay, theatre};
 
@@ -183,5 +183,28 @@ proptest! {
                 expected(&sessions, session.planned_start, &rules)
             );
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_history_give_what_the_whole_gives(
+        days in prop::collection::vec((0..30_i64, 0..90_i64, 0..20_i64), 2..15),
+        specialties in prop::collection::vec(0..3_usize, 15),
+    ) {
+        let days: Vec<_> = days.iter().map(|&(day, length, turnover)| (day, 0, [length; 2], turnover)).collect();
+        let days: Vec<_> = days.iter().map(|(day, late, lengths, turnover)| (*day, *late, lengths.as_slice(), *turnover)).collect();
+        let mut sessions = lists(&days);
+        for (session, which) in sessions.iter_mut().zip(specialties) {
+            session.specialty = Label::new(["ENT", "Urology", "Podiatry"][which]).ok();
+        }
+        let mut history = TypicalHistory::default();
+        history.record(&sessions);
+        let mut whole = sessions.clone();
+        history.clone().table(&rules(1)).fill_extra_cases(&mut whole);
+        let mut together = TypicalTable::default();
+        for part in history.into_parts() {
+            together.merge(part.table(&rules(1)));
+        }
+        together.fill_extra_cases(&mut sessions);
+        prop_assert_eq!(sessions, whole);
     }
 }
