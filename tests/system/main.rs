@@ -8,6 +8,7 @@ mod command_line;
 mod hostile;
 mod no_std;
 mod path;
+mod scanners;
 mod upkeep;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -29,6 +30,11 @@ fn main() -> std::process::ExitCode {
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),
+        test("scanners_are_reported_from_stored_steps", scanners::reports_come_from_stored_steps),
+        test(
+            "a_scanners_calendar_and_target_are_configured",
+            scanners::a_calendar_and_a_target_are_taken_from_the_configuration,
+        ),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         needs(Peer::Mosquitto, "two_collectors_on_one_broker_give_the_same_reports", collectors::give_the_same),

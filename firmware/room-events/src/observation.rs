@@ -342,7 +342,7 @@ pub struct PerformedStep {
     pub state: StepState,
     /// When it started.
     pub start: UtcMillis,
-    /// When it ended.
+    /// When it ended; of a step in progress, its last image so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<UtcMillis>,
     /// Accession numbers that it performed, as tokens.

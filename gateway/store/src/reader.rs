@@ -198,6 +198,19 @@ impl Reader {
         Streams::of(&self.connection).for_each_record(&sql, params![room.id, from.millis(), to.millis()], each)
     }
 
+    /// When a room's feed was alive, from `from` to before `to`, in order.
+    pub fn room_alive(&self, room: &RoomRow, from: UtcMillis, to: UtcMillis) -> Result<Vec<UtcMillis>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT place FROM events WHERE room = ?1 AND kind = 'alive' AND place >= ?2 AND place < ?3 ORDER BY place",
+        )?;
+        let mut rows = statement.query(params![room.id, from.millis(), to.millis()])?;
+        let mut alive = Vec::new();
+        while let Some(row) = rows.next()? {
+            alive.push(UtcMillis::saturating(row.get(0)?));
+        }
+        Ok(alive)
+    }
+
     /// Calls `each` with every event, those in conflict too: agent, id, when it was received, and the bytes as they came, in order of agent,
     /// stream and seq. Stops at the first error that `each` returns.
     pub fn for_each_event<E: From<StoreError>>(

@@ -179,6 +179,9 @@ pub struct ReportArgs {
     /// Rule set.
     #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
     pub rules: String,
+    /// Configuration of the collector, for the scanners' calendar and targets; default: the published targets, no calendar.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub config: Option<PathBuf>,
     /// Form of the output; csv and json carry unrounded values.
     #[arg(long, default_value = "table")]
     pub format: Format,
@@ -208,6 +211,16 @@ pub enum ReportBy {
     Weeks,
     /// Each month.
     Months,
+    /// Each scanner room.
+    Scanners,
+    /// Each scanner session.
+    ScannerSessions,
+    /// Each hour (UTC) of a scanner room in which an exam ended.
+    ScannerHours,
+    /// Each month of a scanner room.
+    ScannerMonths,
+    /// Each protocol, with the spread of its durations.
+    Protocols,
 }
 
 /// Forms of output.

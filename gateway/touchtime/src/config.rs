@@ -5,8 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use broker_tls::TlsFiles;
+use chrono::{NaiveDate, NaiveTime};
 use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, TrustId};
 use serde::Deserialize;
+use utilisation::quantity::Minutes;
+use utilisation::rules::RuleSet;
+use utilisation::scanner::rules::{ClosedFor, Closure, ScannerRules};
+use utilisation::targets::{Target, TargetFile, Targets};
+
+use crate::measured::{RoomClosure, ScannerSettings};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +43,15 @@ pub struct GatewayConfig {
     /// The trust's rooms; a room that is not listed is what its plan says, else a theatre.
     #[serde(default)]
     pub rooms: Vec<RoomConfig>,
+    /// When scanner rooms are not meant to scan: breaks, clean-down, QA, service days and downtime.
+    #[serde(default)]
+    pub closures: Vec<ClosureConfig>,
+    /// The trust's own targets, in place of the published ones for the same work.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// The settings of the scanner measures.
+    #[serde(default)]
+    pub scanners: ScannersConfig,
     /// The trust's agents, for the broker's access file; events of others are taken if the broker lets them in.
     #[serde(default)]
     pub agents: Vec<AgentConfig>,
@@ -180,6 +196,95 @@ pub struct RoomConfig {
     pub name: Option<String>,
 }
 
+/// `[scanners]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ScannersConfig {
+    /// Below this share of observed time a session has no rate; default 0.9.
+    pub least_observed: f64,
+    /// A feed that says nothing for longer leaves the time unknown; default 15.
+    pub silent_after_minutes: u16,
+    /// Cancellation reasons that mean that the patient did not attend; default `DNA`, `did not attend`.
+    pub did_not_attend: Vec<String>,
+}
+
+impl Default for ScannersConfig {
+    fn default() -> Self {
+        let rules = ScannerRules::default();
+        Self { least_observed: rules.least_observed, silent_after_minutes: 15, did_not_attend: rules.did_not_attend }
+    }
+}
+
+/// `[[closures]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClosureConfig {
+    /// The site; default: every site.
+    #[serde(default)]
+    pub site: Option<SiteId>,
+    /// The room; default: every scanner room of the site.
+    #[serde(default)]
+    pub room: Option<RoomId>,
+    /// Why: `staff-break`, `clean-down`, `qa`, `service` or `downtime`.
+    pub reason: ClosedFor,
+    /// Local time at which it begins, `HH:MM`; default 00:00.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Local time at which it ends, `HH:MM`, if not after `from` on the next day; default 00:00, which is midnight.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// First local date, `2026-04-01`; default: always has been.
+    #[serde(default)]
+    pub first: Option<String>,
+    /// Last local date; default: for ever.
+    #[serde(default)]
+    pub last: Option<String>,
+    /// Days of the week, such as `mon`; default: each.
+    #[serde(default)]
+    pub weekdays: Vec<String>,
+}
+
+impl ClosureConfig {
+    fn closure(&self) -> Result<RoomClosure, String> {
+        let time = |key: &str, text: Option<&String>| match text {
+            None => Ok(NaiveTime::MIN),
+            Some(text) => NaiveTime::parse_from_str(text, "%H:%M")
+                .map_err(|_| format!("{key}: `{text}` is not a time of day (write it as \"12:30\")")),
+        };
+        let date = |key: &str, text: Option<&String>| match text {
+            None => Ok(None),
+            Some(text) => text
+                .parse::<NaiveDate>()
+                .map(Some)
+                .map_err(|_| format!("{key}: `{text}` is not a date (write it as \"2026-04-01\")")),
+        };
+        let weekday = |text: &String| {
+            text.parse().map_err(|_| format!("weekdays: `{text}` is not a day of the week (write it as \"mon\")"))
+        };
+        if self.site.is_none() && self.room.is_some() {
+            return Err("room: a room needs its site (add site)".to_owned());
+        }
+        let (first, last) = (date("first", self.first.as_ref())?, date("last", self.last.as_ref())?);
+        if let (Some(first), Some(last)) = (first, last)
+            && first > last
+        {
+            return Err(format!("first: {first} is after last, {last} (swap them)"));
+        }
+        Ok(RoomClosure {
+            site: self.site.clone(),
+            room: self.room.clone(),
+            closure: Closure {
+                reason: self.reason,
+                from: time("from", self.from.as_ref())?,
+                to: time("to", self.to.as_ref())?,
+                first,
+                last,
+                weekdays: self.weekdays.iter().map(weekday).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+}
+
 /// `[[agents]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -269,6 +374,15 @@ impl GatewayConfig {
                 return Err(format!("rooms[{i}].id: `{}` is listed twice (remove one)", room.id));
             }
         }
+        for (i, closure) in self.closures.iter().enumerate() {
+            closure.closure().map_err(|problem| format!("closures[{i}].{problem}"))?;
+        }
+        if !(0.0..=1.0).contains(&self.scanners.least_observed) {
+            return Err(format!(
+                "scanners.least-observed: {} is not a share (give a number from 0 to 1)",
+                self.scanners.least_observed
+            ));
+        }
         self.broker.tls()?;
         self.check_users()
     }
@@ -311,6 +425,20 @@ impl GatewayConfig {
             }
         }
         Ok(())
+    }
+
+    /// How scanner rooms are measured under these rules.
+    pub fn scanner_settings(&self, rules: RuleSet) -> ScannerSettings {
+        let scanner = ScannerRules {
+            least_observed: self.scanners.least_observed,
+            silent_after: Minutes::whole(i64::from(self.scanners.silent_after_minutes)),
+            did_not_attend: self.scanners.did_not_attend.clone(),
+            ..ScannerRules::default()
+        };
+        // The file was checked: each closure can be read.
+        let closures = self.closures.iter().filter_map(|closure| closure.closure().ok()).collect();
+        let targets = Targets::built_in().with(TargetFile { target: self.targets.clone() });
+        ScannerSettings { rules, scanner, targets, closures }
     }
 
     /// This collector and the others on its broker, each with its MQTT user.

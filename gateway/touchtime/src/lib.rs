@@ -1,6 +1,6 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
-//! [`cli`] says what can be typed. [`report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
+//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages. [`clock`] alone reads a clock,
@@ -20,6 +20,7 @@ pub mod quarantine;
 pub mod random;
 pub mod report;
 pub mod run;
+pub mod scanner_report;
 pub mod signals;
 pub mod source;
 pub mod strays;

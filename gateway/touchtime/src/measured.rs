@@ -2,12 +2,16 @@
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
-use room_events::{RoomKind, UtcMillis};
+use room_events::{RoomId, RoomKind, SiteId, UtcMillis};
 use store::{Reader, RoomRow};
 use utilisation::facts::Room;
 use utilisation::quantity::Minutes;
 use utilisation::result::{RoomResult, SessionResult};
 use utilisation::rules::RuleSet;
+use utilisation::scanner::result::ScannerRoomResult;
+use utilisation::scanner::rules::{Closure, ScannerRules};
+use utilisation::scanner::{self};
+use utilisation::targets::Targets;
 use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline};
 
@@ -35,6 +39,9 @@ pub fn whole_timeline(reader: &Reader, row: &RoomRow) -> anyhow::Result<RoomTime
     reader.for_each_room_record(row, |record| {
         timeline.insert(record);
     })?;
+    if !timeline.room().kind.is_theatre_like() {
+        timeline.hear(reader.room_alive(row, UtcMillis::MIN, UtcMillis::MAX)?);
+    }
     Ok(timeline)
 }
 
@@ -43,9 +50,13 @@ pub fn timeline_around(reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyho
     let mut timeline = RoomTimeline::new(room_of(row));
     let noon = UtcMillis::saturating(date.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis());
     let reach = NEIGHBOUR_DAYS * 24 * 60 + 12 * 60;
-    reader.for_each_room_record_between(row, noon.plus_minutes(-reach), noon.plus_minutes(reach), |record| {
+    let (from, to) = (noon.plus_minutes(-reach), noon.plus_minutes(reach));
+    reader.for_each_room_record_between(row, from, to, |record| {
         timeline.insert(record);
     })?;
+    if !timeline.room().kind.is_theatre_like() {
+        timeline.hear(reader.room_alive(row, from, to)?);
+    }
     Ok(timeline)
 }
 
@@ -120,4 +131,75 @@ pub fn measure_store(
     )?;
     history.table(rules).fill_extra_cases(&mut sessions);
     Ok((sessions, remainder))
+}
+
+/// How scanner rooms are measured: settings, calendar and targets.
+#[derive(Debug, Clone)]
+pub struct ScannerSettings {
+    /// The rule set.
+    pub rules: RuleSet,
+    /// The scanner measures' settings.
+    pub scanner: ScannerRules,
+    /// What rates are held against.
+    pub targets: Targets,
+    /// When rooms are not meant to scan; those without a room are for all rooms of the site, without a site for all.
+    pub closures: Vec<RoomClosure>,
+}
+
+/// A closure and the rooms that it is for.
+#[derive(Debug, Clone)]
+pub struct RoomClosure {
+    /// The site; absent: every site.
+    pub site: Option<SiteId>,
+    /// The room; absent: every scanner room of the site.
+    pub room: Option<RoomId>,
+    /// When, and why.
+    pub closure: Closure,
+}
+
+impl ScannerSettings {
+    /// Without a configuration: the published targets, and no closures.
+    pub fn built_in(rules: RuleSet) -> Self {
+        Self { rules, scanner: ScannerRules::default(), targets: Targets::built_in(), closures: Vec::new() }
+    }
+
+    /// Measures a scanner room.
+    pub fn measure(&self, timeline: &RoomTimeline, precedence: &Precedence, now: UtcMillis) -> ScannerRoomResult {
+        let room = timeline.room();
+        let is_for = |c: &&RoomClosure| {
+            c.site.as_ref().is_none_or(|site| *site == room.site) && c.room.as_ref().is_none_or(|id| *id == room.room)
+        };
+        let closures: Vec<Closure> = self.closures.iter().filter(is_for).map(|c| c.closure.clone()).collect();
+        let under = scanner::Conditions {
+            rules: &self.rules,
+            scanner: &self.scanner,
+            closures: &closures,
+            targets: &self.targets,
+        };
+        scanner::measure_room(room, &timeline.scanner_facts(precedence), under, now)
+    }
+}
+
+/// A measured scanner room.
+#[derive(Debug, Clone)]
+pub struct MeasuredScanner {
+    /// The room.
+    pub room: Room,
+    /// Its figures.
+    pub result: ScannerRoomResult,
+}
+
+/// Every scanner room of a store.
+pub fn measure_scanners(
+    reader: &Reader,
+    precedence: &Precedence,
+    settings: &ScannerSettings,
+    now: UtcMillis,
+) -> anyhow::Result<Vec<MeasuredScanner>> {
+    let rows = reader.rooms()?.into_iter().filter(|row| !room_of(row).kind.is_theatre_like());
+    rows.map(|row| {
+        let timeline = whole_timeline(reader, &row).with_context(|| format!("room {}", row.room))?;
+        Ok(MeasuredScanner { room: timeline.room().clone(), result: settings.measure(&timeline, precedence, now) })
+    })
+    .collect()
 }

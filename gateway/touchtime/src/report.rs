@@ -18,7 +18,7 @@ use crate::clock::{Clock, wall_now};
 use crate::output::{self, Column, Ink, Row, write_rows};
 use crate::source::{Names, Place, StoreSource};
 use crate::transfer::rule_set;
-use crate::{explain, extract, measured};
+use crate::{explain, extract, measured, scanner_report};
 
 /// `touchtime report`
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
@@ -29,6 +29,11 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
         && from > to
     {
         bail!(Usage(format!("--from {from} is after --to {to} (swap them)")));
+    }
+    if let Some(by) = scanner_report::By::of(arguments.by) {
+        scanner_report::run(arguments, by, rules, &mut *out)?;
+        out.flush()?;
+        return Ok(());
     }
     if let (ReportBy::Sessions, Format::Csv, Some(cases), Some(mapping)) =
         (arguments.by, arguments.format, &arguments.input.cases, &arguments.mapping)
@@ -185,6 +190,12 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
         ReportBy::Teams => (&[Dimension::Team], TEAM),
         ReportBy::Weeks => (&[Dimension::Week], WEEK),
         ReportBy::Months => (&[Dimension::Month], MONTH),
+        // Answered before: theatre rows cannot say what scanners do.
+        ReportBy::Scanners
+        | ReportBy::ScannerSessions
+        | ReportBy::ScannerHours
+        | ReportBy::ScannerMonths
+        | ReportBy::Protocols => return None,
     })
 }
 

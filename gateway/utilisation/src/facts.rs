@@ -2,8 +2,8 @@
 
 use chrono_tz::Tz;
 use room_events::{
-    CancellationClass, Label, ListKind, Milestone, PatientClass, RoomId, RoomKind, SessionKey, SiteId, Token, TrustId,
-    UtcMillis,
+    CancellationClass, Label, ListKind, Milestone, PatientClass, RoomId, RoomKind, SessionKey, SiteId, StepState,
+    Token, TrustId, UtcMillis,
 };
 
 /// A room and what does not change from list to list.
@@ -28,6 +28,48 @@ pub struct RoomFacts {
     pub sessions: Vec<SessionPlan>,
     /// Cases with a stamp, a booking or a cancellation in this room, in any order.
     pub cases: Vec<Case>,
+}
+
+/// All facts of one scanner room.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScannerFacts {
+    /// Planned sessions, in any order.
+    pub sessions: Vec<SessionPlan>,
+    /// Booked examinations, in any order.
+    pub cases: Vec<Case>,
+    /// Performed steps, in any order.
+    pub steps: Vec<Step>,
+    /// When the room's feed was alive, in order of time.
+    pub alive: Vec<UtcMillis>,
+}
+
+/// One performed procedure step of a scanner, as agreed between its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The step's token.
+    pub id: Token,
+    /// Its state; a final one is never undone.
+    pub state: StepState,
+    /// When it started.
+    pub start: UtcMillis,
+    /// When it ended; absent while in progress.
+    pub end: Option<UtcMillis>,
+    /// The last image known of a step in progress.
+    pub last_image: Option<UtcMillis>,
+    /// Accessions that it performed, in order of their tokens and each once.
+    pub accessions: Vec<Token>,
+    /// The visit.
+    pub visit: Option<Token>,
+    /// The patient.
+    pub patient: Option<Token>,
+    /// Protocol or procedure name.
+    pub protocol: Option<Label>,
+    /// Discontinuation reason, a DICOM (DCM) code value.
+    pub reason: Option<u32>,
+    /// When the record that counts was made.
+    pub captured: UtcMillis,
+    /// Two final records contradict each other; the first in source order counts.
+    pub conflicting: bool,
 }
 
 /// One planned session with every revision of its plan.

@@ -2,7 +2,7 @@
 //!
 //! The way of a fact: [`timeline`] folds events, in any order and with any duplicates, into [`facts`] (one agreed value
 //! for each milestone, booking and plan); [`theatre`] measures the sessions of one room from them under a [`rules`]
-//! set; [`aggregate`] sums sessions up for sites, weeks or specialties, [`variation`] compares units, and [`control`]
+//! set, [`scanner`] those of a scanner room; [`aggregate`] sums sessions up for sites, weeks or specialties, [`variation`] compares units, and [`control`]
 //! draws control charts. Nothing here reads a clock: `now` is a parameter. All arithmetic is on UTC instants in
 //! milliseconds; local time only gives a date label. Rounding happens when printing, in [`quantity`], nowhere else.
 
@@ -14,6 +14,7 @@ pub mod quantity;
 pub mod result;
 pub mod rows;
 pub mod rules;
+pub mod scanner;
 pub mod targets;
 pub mod theatre;
 pub mod timeline;

@@ -6,6 +6,7 @@
 
 mod aside;
 mod decimal;
+mod scanner;
 mod session;
 
 use chrono::NaiveDate;
@@ -16,6 +17,10 @@ use serde::{Serialize, Serializer};
 use crate::quantity::{Minutes, Ratio};
 
 pub use aside::RowsAside;
+pub use scanner::{
+    SCANNER_AGGREGATE_COLUMNS, SCANNER_HOUR_COLUMNS, SCANNER_SESSION_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row,
+    scanner_hour_row, scanner_session_row, spread_row,
+};
 pub use session::{SESSION_COLUMNS, session_row, write_csv_row};
 
 /// One value of a row.

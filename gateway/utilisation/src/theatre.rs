@@ -30,10 +30,10 @@
 //! - Where plans overlap, the next list's first case closes a session only if it starts at or after its planned end.
 
 mod audit;
-mod belonging;
+pub(crate) mod belonging;
 mod closing;
 mod cover;
-mod plan;
+pub(crate) mod plan;
 mod session;
 mod touch;
 mod typical;

@@ -5,19 +5,20 @@
 //! for, from the records alone ([`record`] says how). Nothing is forgotten: a corrected value stays in the [`history`]
 //! beside the record that superseded it. [`mod@touched`] tells which sessions a record can change.
 //!
-//! What the facts amount to is left to the measures; performed steps, signals and signs of life are not read here.
+//! What the facts amount to is left to the measures; signals are not read here.
 
 pub mod history;
 mod plans;
 pub mod record;
 mod said;
+mod steps;
 pub mod touched;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use room_events::{Booking, Milestone, Observation, PlanRevision, SessionKey, Token, UtcMillis};
 
-use crate::facts::{Cancelled, Case, Room, RoomFacts, SessionPlan};
+use crate::facts::{Cancelled, Case, Room, RoomFacts, ScannerFacts, SessionPlan, Step};
 
 pub use history::{BookingRecord, CaseHistory, PlanHistory, PlanRecord, StampRecord};
 pub use record::{Precedence, Record};
@@ -27,6 +28,7 @@ pub use touched::{Span, Subject, Touched, touched};
 use plans::{PlanSaid, PlanWords, revisions};
 use record::{Word, last_word};
 use said::{StampSaid, instant};
+use steps::StepSaid;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct CaseWords {
@@ -40,12 +42,14 @@ pub struct RoomTimeline {
     room: Room,
     cases: BTreeMap<Token, CaseWords>,
     plans: BTreeMap<SessionKey, PlanWords>,
+    steps: BTreeMap<Token, Vec<Word<StepSaid>>>,
+    alive: BTreeSet<UtcMillis>,
 }
 
 impl RoomTimeline {
     /// A room of which nothing is known yet.
     pub fn new(room: Room) -> Self {
-        Self { room, cases: BTreeMap::new(), plans: BTreeMap::new() }
+        Self { room, cases: BTreeMap::new(), plans: BTreeMap::new(), steps: BTreeMap::new(), alive: BTreeSet::new() }
     }
 
     /// The room.
@@ -55,8 +59,8 @@ impl RoomTimeline {
 
     /// Adds a record, if it is news; returns whether it was.
     ///
-    /// Takes the room's own milestones, corrections, cancellations, bookings and plan revisions, and the bookings of the
-    /// trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
+    /// Takes the room's own milestones, corrections, cancellations, bookings, plan revisions, performed steps and signs of
+    /// life, and the bookings of the trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
     /// give it the bookings of cases that have a booking here. Every other record is passed over.
     pub fn insert(&mut self, record: &Record) -> bool {
         if record.agent.trust != self.room.trust {
@@ -75,7 +79,11 @@ impl RoomTimeline {
             }
             Observation::Booking(said) => self.insert_booking(record, said),
             Observation::PlanRevision(said) if own => self.insert_plan(record, said),
-            // The rest says nothing about a case or a plan of this room.
+            Observation::PerformedStep(said) if own => {
+                Word::of(record, StepSaid::of(said)).insert_into(self.steps.entry(said.step).or_default())
+            }
+            Observation::Alive(_) if own => self.alive.insert(record.event.at),
+            // The rest says nothing about a case, a plan or a step of this room.
             Observation::Milestone(_)
             | Observation::Correction(_)
             | Observation::Cancellation(_)
@@ -86,6 +94,11 @@ impl RoomTimeline {
             | Observation::EventsLost(_)
             | Observation::AgentStarted(_) => false,
         }
+    }
+
+    /// Adds signs of life whose records were read elsewhere: a store keeps too many of them to decode each.
+    pub fn hear(&mut self, alive: impl IntoIterator<Item = UtcMillis>) {
+        self.alive.extend(alive);
     }
 
     fn insert_stamp(&mut self, record: &Record, case: Token, milestone: Milestone, statement: Statement) -> bool {
@@ -132,6 +145,15 @@ impl RoomTimeline {
         });
         let cases = self.cases.iter().filter_map(|(id, words)| self.case(*id, words, precedence));
         RoomFacts { sessions: sessions.collect(), cases: cases.collect() }
+    }
+
+    /// What is agreed about a scanner room: the plans and bookings, its performed steps by start, its signs of life.
+    pub fn scanner_facts(&self, precedence: &Precedence) -> ScannerFacts {
+        let RoomFacts { sessions, cases } = self.facts(precedence);
+        let mut steps: Vec<Step> =
+            self.steps.iter().filter_map(|(id, words)| steps::agree(*id, words, precedence)).collect();
+        steps.sort_by_key(|step| (step.start, step.end, step.id));
+        ScannerFacts { sessions, cases, steps, alive: self.alive.iter().copied().collect() }
     }
 
     /// The case as this room has it; absent when all that was said of it was withdrawn or is about other rooms.

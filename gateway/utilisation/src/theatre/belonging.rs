@@ -13,7 +13,7 @@ use crate::facts::Case;
 use crate::rules::RuleSet;
 
 /// The sessions of a room, ready to be searched by time and by key.
-pub(super) struct Sessions<'p> {
+pub(crate) struct Sessions<'p> {
     plans: &'p [FrozenPlan<'p>],
     by_time: Vec<Window>,
     /// Indexes of `plans` in order of key; made when first needed.
@@ -33,7 +33,7 @@ struct Window {
 
 impl<'p> Sessions<'p> {
     /// `plans` in order of start, then key. A withdrawn session takes a case only by its key.
-    pub(super) fn new(plans: &'p [FrozenPlan<'p>], rules: &RuleSet) -> Self {
+    pub(crate) fn new(plans: &'p [FrozenPlan<'p>], rules: &RuleSet) -> Self {
         let mut by_time: Vec<Window> = Vec::with_capacity(plans.len());
         for (session, plan) in plans.iter().enumerate().filter(|(_, plan)| !plan.plan.withdrawn) {
             let (latest_end, latest_session) = match by_time.last() {
@@ -52,6 +52,11 @@ impl<'p> Sessions<'p> {
             let started = touch.start.map(|(at, _)| at).or(touch.last_sign()).or(case.booked_start)?;
             self.containing(started).or_else(|| self.nearest(started))
         })
+    }
+
+    /// The index of the session of what started at `at` and is on no list by name: a scanner's step.
+    pub(crate) fn of_start(&self, at: UtcMillis) -> Option<usize> {
+        self.containing(at).or_else(|| self.nearest(at))
     }
 
     /// The session of that key; `likely` saves the search where a case is scheduled within the session it is put on.

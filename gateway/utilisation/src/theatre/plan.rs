@@ -13,7 +13,7 @@ use crate::facts::{Plan, Room, SessionPlan};
 use crate::rules::RuleSet;
 
 /// A session with the revision that its figures are made under.
-pub(super) struct FrozenPlan<'f> {
+pub(crate) struct FrozenPlan<'f> {
     /// The session as it is known.
     pub session: &'f SessionPlan,
     /// The revision in force.
@@ -31,7 +31,7 @@ pub(super) struct FrozenPlan<'f> {
 }
 
 /// Freezes every session's plan; in order of planned start, then key. A session without any revision is not planned.
-pub(super) fn freeze_all(sessions: &[SessionPlan]) -> Vec<FrozenPlan<'_>> {
+pub(crate) fn freeze_all(sessions: &[SessionPlan]) -> Vec<FrozenPlan<'_>> {
     let mut frozen: Vec<FrozenPlan<'_>> = sessions.iter().filter_map(freeze).collect();
     frozen.sort_by(|p, q| (p.start, &p.session.key, p.end).cmp(&(q.start, &q.session.key, q.end)));
     frozen
@@ -94,7 +94,7 @@ impl FrozenPlan<'_> {
 }
 
 /// What people call a session.
-pub(super) struct Name {
+pub(crate) struct Name {
     /// Its id.
     pub id: String,
     /// The local date of its frozen start.
@@ -105,7 +105,7 @@ pub(super) struct Name {
 ///
 /// Of several sessions whose first known start is the same minute, the one that was issued first (then the lower key)
 /// has the plain id, so that a session that becomes known later does not take over the name of another.
-pub(super) fn names(room: &Room, plans: &[FrozenPlan<'_>]) -> Vec<Name> {
+pub(crate) fn names(room: &Room, plans: &[FrozenPlan<'_>]) -> Vec<Name> {
     let minute = |plan: &FrozenPlan<'_>| plan.first.start.millis().div_euclid(60_000);
     let mut names: Vec<Name> = plans
         .iter()
@@ -170,7 +170,7 @@ fn push_digits(text: &mut String, number: u32, digits: u32) {
 }
 
 /// The first instant of a local date: 00:00, or where the clock skips midnight, when it comes out of the gap.
-pub(super) fn start_of_date(zone: Tz, date: NaiveDate) -> UtcMillis {
+pub(crate) fn start_of_date(zone: Tz, date: NaiveDate) -> UtcMillis {
     let midnight = date.and_time(chrono::NaiveTime::MIN);
     let instant = match zone.from_local_datetime(&midnight) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.timestamp_millis(),

@@ -1,0 +1,257 @@
+//! Rows of scanner rooms: sessions, their sums, hours, and the spread of durations.
+
+use super::Value;
+use crate::facts::Room;
+use crate::quantity::Ratio;
+use crate::scanner::result::{HourResult, ScannerSession};
+use crate::scanner::{ProtocolSpread, ScannerAggregate};
+
+type Row<'r> = Vec<(&'static str, Value<'r>)>;
+
+/// The header of the scanner session rows. Others read the exports by these names and in this order: only append.
+pub const SCANNER_SESSION_COLUMNS: &[&str] = &[
+    "session_id",
+    "trust",
+    "site",
+    "room",
+    "room_kind",
+    "specialty",
+    "kind",
+    "local_date",
+    "planned_start",
+    "planned_end",
+    "state",
+    "provisional",
+    "revised",
+    "rule_set",
+    "open_min",
+    "staffed_min",
+    "operational_min",
+    "elapsed_min",
+    "observed_min",
+    "observed_share",
+    "exams_completed",
+    "exams_inferred",
+    "exams_provisional",
+    "exams_discontinued",
+    "out_of_hours_exams",
+    "attendances",
+    "exams_per_hour",
+    "exams_per_observed_hour",
+    "attendances_per_hour",
+    "occupied_min",
+    "occupied_utilisation",
+    "productive_min",
+    "productive_utilisation",
+    "unknown_min",
+    "changeovers",
+    "changeovers_unknown",
+    "changeover_mean_min",
+    "first_scan_delay_min",
+    "discontinued",
+    "discontinued_steps",
+    "discontinued_reasons",
+    "booked",
+    "did_not_attend_rate",
+    "target_per_hour",
+    "scans_short_of_target",
+    "quality",
+];
+
+fn ratio<'r>(ratio: Option<Ratio>) -> Value<'r> {
+    ratio.map_or(Value::Absent, Value::Ratio)
+}
+
+fn number<'r>(number: Option<f64>) -> Value<'r> {
+    number.map_or(Value::Absent, Value::Number)
+}
+
+fn count<'r>(count: u32) -> Value<'r> {
+    Value::Count(u64::from(count))
+}
+
+fn text(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Absent, Value::Text)
+}
+
+fn under<'r>(columns: &'static [&'static str], values: Vec<Value<'r>>) -> Row<'r> {
+    debug_assert_eq!(columns.len(), values.len(), "a value for each column");
+    columns.iter().copied().zip(values).collect()
+}
+
+/// The session's values under their headers, in the order of [`SCANNER_SESSION_COLUMNS`]. `reasons` is
+/// [`crate::scanner::result::ScannerFigures::reasons`], which has to outlive the row.
+pub fn scanner_session_row<'r>(session: &'r ScannerSession, reasons: &'r str) -> Row<'r> {
+    let f = &session.figures;
+    under(
+        SCANNER_SESSION_COLUMNS,
+        vec![
+            Value::Text(&session.id),
+            Value::Text(session.trust.as_str()),
+            Value::Text(session.site.as_str()),
+            Value::Text(session.room.as_str()),
+            Value::Text(session.room_kind.name()),
+            text(session.specialty.as_ref().map(room_events::Label::as_str)),
+            Value::Text(session.kind.name()),
+            Value::Date(session.local_date),
+            Value::Instant(session.planned_start),
+            Value::Instant(session.planned_end),
+            Value::Text(session.state.name()),
+            Value::Flag(session.provisional),
+            Value::Flag(session.revised),
+            Value::Text(&session.rule_set),
+            Value::Minutes(f.open),
+            Value::Minutes(f.staffed),
+            Value::Minutes(f.operational),
+            Value::Minutes(f.elapsed),
+            Value::Minutes(f.observed),
+            ratio(f.observed_share()),
+            count(f.exams_completed),
+            count(f.exams_inferred),
+            count(f.exams_provisional),
+            count(f.exams_discontinued),
+            count(f.out_of_hours_exams),
+            count(f.attendances),
+            number(f.exams_per_hour()),
+            number(f.exams_per_observed_hour()),
+            number(f.attendances_per_hour()),
+            Value::Minutes(f.occupied),
+            ratio(f.occupied_utilisation()),
+            Value::Minutes(f.productive),
+            ratio(f.productive_utilisation()),
+            Value::Minutes(f.unknown),
+            Value::Count(f.changeovers.len() as u64),
+            count(f.changeovers_unknown),
+            number(f.changeover_mean()),
+            f.first_scan_delay.map_or(Value::Absent, Value::Minutes),
+            ratio(f.discontinued_rate()),
+            count(f.discontinued_steps),
+            if reasons.is_empty() { Value::Absent } else { Value::Text(reasons) },
+            count(f.booked),
+            ratio(f.did_not_attend_rate()),
+            number(f.target),
+            f.short_of_target.map_or(Value::Absent, count),
+            Value::Names(session.quality.iter().map(|flag| flag.name()).collect()),
+        ],
+    )
+}
+
+/// The header of the rows of groups of scanner sessions: only append.
+pub const SCANNER_AGGREGATE_COLUMNS: &[&str] = &[
+    "month",
+    "site",
+    "room",
+    "room_kind",
+    "sessions",
+    "sessions_observed",
+    "open_min",
+    "staffed_min",
+    "operational_min",
+    "elapsed_min",
+    "observed_min",
+    "observed_share",
+    "exams_completed",
+    "exams_inferred",
+    "exams_provisional",
+    "exams_discontinued",
+    "out_of_hours_exams",
+    "counted_elsewhere",
+    "attendances",
+    "exams_per_hour",
+    "attendances_per_hour",
+    "occupied_utilisation",
+    "productive_utilisation",
+    "changeover_mean_min",
+    "first_scan_delay_mean_min",
+    "discontinued",
+    "discontinued_steps",
+    "did_not_attend_rate",
+    "target_per_hour",
+    "scans_short_of_target",
+];
+
+/// A group's values under [`SCANNER_AGGREGATE_COLUMNS`].
+pub fn scanner_aggregate_row(group: &ScannerAggregate) -> Row<'_> {
+    under(
+        SCANNER_AGGREGATE_COLUMNS,
+        vec![
+            text(group.month.as_deref()),
+            text(group.site.as_deref()),
+            text(group.room.as_deref()),
+            Value::Text(group.room_kind.name()),
+            count(group.sessions),
+            count(group.sessions_observed),
+            Value::Minutes(group.open),
+            Value::Minutes(group.staffed),
+            Value::Minutes(group.operational),
+            Value::Minutes(group.elapsed),
+            Value::Minutes(group.observed),
+            ratio(group.observed_share()),
+            count(group.exams_completed),
+            count(group.exams_inferred),
+            count(group.exams_provisional),
+            count(group.exams_discontinued),
+            count(group.out_of_hours_exams),
+            count(group.counted_elsewhere),
+            count(group.attendances),
+            number(group.exams_per_hour()),
+            number(group.attendances_per_hour()),
+            ratio(group.occupied_utilisation()),
+            ratio(group.productive_utilisation()),
+            number(group.changeover_mean()),
+            number(group.first_scan_delay_mean()),
+            ratio(group.discontinued_rate()),
+            count(group.discontinued_steps),
+            ratio(group.did_not_attend_rate()),
+            number(group.target),
+            group.short_of_target.map_or(Value::Absent, count),
+        ],
+    )
+}
+
+/// The header of the hour rows: only append.
+pub const SCANNER_HOUR_COLUMNS: &[&str] = &[
+    "hour",
+    "trust",
+    "site",
+    "room",
+    "room_kind",
+    "exams_completed",
+    "exams_inferred",
+    "exams_discontinued",
+    "revised",
+];
+
+/// An hour's values under [`SCANNER_HOUR_COLUMNS`].
+pub fn scanner_hour_row<'r>(room: &'r Room, hour: &HourResult) -> Row<'r> {
+    under(
+        SCANNER_HOUR_COLUMNS,
+        vec![
+            Value::Instant(hour.hour),
+            Value::Text(room.trust.as_str()),
+            Value::Text(room.site.as_str()),
+            Value::Text(room.room.as_str()),
+            Value::Text(room.kind.name()),
+            count(hour.completed),
+            count(hour.inferred),
+            count(hour.discontinued),
+            Value::Flag(hour.revised),
+        ],
+    )
+}
+
+/// The header of the rows of protocols: only append.
+pub const SPREAD_COLUMNS: &[&str] = &["protocol", "steps", "mean_min", "duration_spread"];
+
+/// A protocol's values under [`SPREAD_COLUMNS`].
+pub fn spread_row(spread: &ProtocolSpread) -> Row<'_> {
+    under(
+        SPREAD_COLUMNS,
+        vec![
+            text(spread.protocol.as_ref().map(room_events::Label::as_str)),
+            count(spread.steps),
+            Value::Number(spread.mean),
+            spread.spread.map_or(Value::Absent, Value::Number),
+        ],
+    )
+}

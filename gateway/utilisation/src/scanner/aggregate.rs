@@ -1,0 +1,298 @@
+//! Scanner sessions summed up: by room, site, kind of room or month. An accession that was scanned in two rooms counts
+//! once, where its first completed step was.
+
+use std::collections::{BTreeMap, HashMap};
+
+use room_events::{Label, RoomKind, Token};
+
+use super::result::{ExamResult, ExamState, ScannerSession, per_hour};
+use crate::quantity::{Minutes, Ratio};
+use crate::result::SessionState;
+
+/// What one row stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A room.
+    Room,
+    /// A kind of room on a site.
+    Site,
+    /// A kind of room in a month, by local date.
+    Month,
+    /// A room in a month.
+    RoomMonth,
+}
+
+/// Sessions of a group, summed up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScannerAggregate {
+    /// Site; absent where the group has several.
+    pub site: Option<String>,
+    /// Room; absent where the group has several.
+    pub room: Option<String>,
+    /// What the rooms are.
+    pub room_kind: RoomKind,
+    /// `2026-01`; absent for all dates.
+    pub month: Option<String>,
+    /// Sessions that have begun.
+    pub sessions: u32,
+    /// Of these, those with enough observed time for a rate; the rates below are theirs.
+    pub sessions_observed: u32,
+    /// Planned minutes.
+    pub open: Minutes,
+    /// Less staff breaks.
+    pub staffed: Minutes,
+    /// Less every other closure.
+    pub operational: Minutes,
+    /// Operational minutes that have passed.
+    pub elapsed: Minutes,
+    /// Of these, the observed.
+    pub observed: Minutes,
+    /// Exams completed in plan.
+    pub exams_completed: u32,
+    /// Exams in plan with an inferred end.
+    pub exams_inferred: u32,
+    /// Exams without an end.
+    pub exams_provisional: u32,
+    /// Exams of which nothing was completed.
+    pub exams_discontinued: u32,
+    /// Exams that ended outside the plan.
+    pub out_of_hours_exams: u32,
+    /// Exams left out because they count in another room.
+    pub counted_elsewhere: u32,
+    /// Attendances.
+    pub attendances: u32,
+    /// Exams and observed time of the sessions with enough observed time.
+    rate: (u32, u32, Minutes),
+    /// Occupied operational time.
+    pub occupied: Minutes,
+    /// Productive operational time.
+    pub productive: Minutes,
+    /// Known changeovers: how many, and their sum.
+    pub changeovers: (u32, Minutes),
+    /// First-scan delays: how many, and their sum.
+    pub first_scan_delays: (u32, Minutes),
+    /// Discontinued steps.
+    pub discontinued_steps: u32,
+    /// Booked.
+    pub booked: u32,
+    /// Did not attend.
+    pub did_not_attend: u32,
+    /// The target, where all sessions have the same.
+    pub target: Option<f64>,
+    /// Exams short of target, summed over the observed sessions.
+    pub short_of_target: Option<u32>,
+}
+
+impl ScannerAggregate {
+    /// Sum of exams over sum of observed hours, of the sessions with enough observed time.
+    pub fn exams_per_hour(&self) -> Option<f64> {
+        per_hour(self.rate.0, self.rate.2)
+    }
+
+    /// The same of attendances.
+    pub fn attendances_per_hour(&self) -> Option<f64> {
+        per_hour(self.rate.1, self.rate.2)
+    }
+
+    /// Observed over elapsed operational minutes.
+    pub fn observed_share(&self) -> Option<Ratio> {
+        Ratio::of_minutes(self.observed, self.elapsed)
+    }
+
+    /// Occupied over elapsed operational minutes.
+    pub fn occupied_utilisation(&self) -> Option<Ratio> {
+        Ratio::of_minutes(self.occupied, self.elapsed)
+    }
+
+    /// Productive over elapsed operational minutes.
+    pub fn productive_utilisation(&self) -> Option<Ratio> {
+        Ratio::of_minutes(self.productive, self.elapsed)
+    }
+
+    /// Mean of the known changeovers, in minutes.
+    pub fn changeover_mean(&self) -> Option<f64> {
+        mean(self.changeovers)
+    }
+
+    /// Mean first-scan delay, in minutes, signed.
+    pub fn first_scan_delay_mean(&self) -> Option<f64> {
+        mean(self.first_scan_delays)
+    }
+
+    /// Exams of which nothing was completed, over all that have ended.
+    pub fn discontinued_rate(&self) -> Option<Ratio> {
+        let done = self.exams_completed + self.exams_inferred + self.out_of_hours_exams;
+        Ratio::of_counts(u64::from(self.exams_discontinued), u64::from(done + self.exams_discontinued))
+    }
+
+    /// Did not attend over booked.
+    pub fn did_not_attend_rate(&self) -> Option<Ratio> {
+        Ratio::of_counts(u64::from(self.did_not_attend), u64::from(self.booked))
+    }
+}
+
+fn mean((n, sum): (u32, Minutes)) -> Option<f64> {
+    (n > 0).then(|| sum.as_f64() / f64::from(n))
+}
+
+/// Sums sessions up; groups in order of month, site, room and kind. Planned and cancelled sessions are left out.
+pub fn aggregate(sessions: &[ScannerSession], by: By) -> Vec<ScannerAggregate> {
+    let begun = || {
+        sessions.iter().filter(|session| match session.state {
+            SessionState::Running | SessionState::Closed | SessionState::Unused => true,
+            SessionState::Planned | SessionState::Cancelled => false,
+        })
+    };
+    let homes = homes(begun());
+    let mut groups: BTreeMap<_, ScannerAggregate> = BTreeMap::new();
+    for session in begun() {
+        let site = (by != By::Month).then(|| session.site.to_string());
+        let room = matches!(by, By::Room | By::RoomMonth).then(|| session.room.to_string());
+        let month = matches!(by, By::Month | By::RoomMonth).then(|| session.local_date.format("%Y-%m").to_string());
+        let key = (month.clone(), session.trust.clone(), site.clone(), room.clone(), session.room_kind);
+        let group = groups.entry(key).or_insert_with(|| ScannerAggregate::empty(site, room, month, session));
+        group.add(session, &homes);
+    }
+    groups.into_values().collect()
+}
+
+/// For each exam the session and the result that counts: of the best state, the earliest.
+type Homes<'s> = HashMap<(&'s str, Token), (&'s ExamResult, &'s str)>;
+
+fn homes<'s>(sessions: impl Iterator<Item = &'s ScannerSession>) -> Homes<'s> {
+    let mut homes: Homes<'s> = HashMap::new();
+    for session in sessions {
+        for exam in &session.exams {
+            let found = (exam, session.id.as_str());
+            let home = homes.entry((session.trust.as_str(), exam.id)).or_insert(found);
+            let rank = |(exam, id): (&ExamResult, &'s str)| (core::cmp::Reverse(exam.state), exam.at, id);
+            if rank(found) < rank(*home) {
+                *home = found;
+            }
+        }
+    }
+    homes
+}
+
+impl ScannerAggregate {
+    fn empty(site: Option<String>, room: Option<String>, month: Option<String>, first: &ScannerSession) -> Self {
+        Self {
+            site,
+            room,
+            room_kind: first.room_kind,
+            month,
+            sessions: 0,
+            sessions_observed: 0,
+            open: Minutes::ZERO,
+            staffed: Minutes::ZERO,
+            operational: Minutes::ZERO,
+            elapsed: Minutes::ZERO,
+            observed: Minutes::ZERO,
+            exams_completed: 0,
+            exams_inferred: 0,
+            exams_provisional: 0,
+            exams_discontinued: 0,
+            out_of_hours_exams: 0,
+            counted_elsewhere: 0,
+            attendances: 0,
+            rate: (0, 0, Minutes::ZERO),
+            occupied: Minutes::ZERO,
+            productive: Minutes::ZERO,
+            changeovers: (0, Minutes::ZERO),
+            first_scan_delays: (0, Minutes::ZERO),
+            discontinued_steps: 0,
+            booked: 0,
+            did_not_attend: 0,
+            target: first.figures.target,
+            short_of_target: None,
+        }
+    }
+
+    fn add(&mut self, session: &ScannerSession, homes: &Homes<'_>) {
+        let f = &session.figures;
+        self.sessions += 1;
+        self.open += f.open;
+        self.staffed += f.staffed;
+        self.operational += f.operational;
+        self.elapsed += f.elapsed;
+        self.observed += f.observed;
+        self.occupied += f.occupied;
+        self.productive += f.productive;
+        self.attendances += f.attendances;
+        self.discontinued_steps += f.discontinued_steps;
+        self.booked += f.booked;
+        self.did_not_attend += f.did_not_attend;
+        for &changeover in &f.changeovers {
+            self.changeovers.0 += 1;
+            self.changeovers.1 += changeover;
+        }
+        if let Some(delay) = f.first_scan_delay {
+            self.first_scan_delays.0 += 1;
+            self.first_scan_delays.1 += delay;
+        }
+        let mut in_plan = 0;
+        for exam in &session.exams {
+            let home = homes.get(&(session.trust.as_str(), exam.id));
+            if home.is_none_or(|(_, id)| *id != session.id) {
+                self.counted_elsewhere += 1;
+                continue;
+            }
+            match exam.state {
+                ExamState::Completed | ExamState::Inferred if !exam.in_plan => self.out_of_hours_exams += 1,
+                ExamState::Completed => self.exams_completed += 1,
+                ExamState::Inferred => self.exams_inferred += 1,
+                ExamState::Provisional => self.exams_provisional += 1,
+                ExamState::Discontinued => self.exams_discontinued += 1,
+            }
+            in_plan += u32::from(exam.in_plan && matches!(exam.state, ExamState::Completed | ExamState::Inferred));
+        }
+        if f.is_observed() {
+            self.sessions_observed += 1;
+            self.rate.0 += in_plan;
+            self.rate.1 += f.attendances;
+            self.rate.2 += f.observed;
+        }
+        if let Some(short) = f.short_of_target {
+            self.short_of_target = Some(self.short_of_target.unwrap_or(0) + short);
+        }
+        if self.target != f.target {
+            self.target = None;
+        }
+    }
+}
+
+/// How much the durations of a protocol's completed steps vary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProtocolSpread {
+    /// The protocol; absent for steps without one.
+    pub protocol: Option<Label>,
+    /// Completed steps with a known end.
+    pub steps: u32,
+    /// Their mean, in minutes.
+    pub mean: f64,
+    /// Standard deviation (n-1) over mean; absent for too few steps or no time.
+    pub spread: Option<f64>,
+}
+
+/// The spread of durations by protocol, in order of protocol; it needs `min_n` steps.
+pub fn duration_spread(sessions: &[ScannerSession], min_n: usize) -> Vec<ProtocolSpread> {
+    let mut durations: BTreeMap<Option<Label>, Vec<f64>> = BTreeMap::new();
+    let steps = sessions.iter().flat_map(|session| &session.steps).filter(|step| step.excluded.is_none());
+    for step in steps.filter(|step| step.state == ExamState::Completed) {
+        if let Some(end) = step.end {
+            let length = Minutes::between(step.start, end).as_f64();
+            durations.entry(step.protocol.clone()).or_default().push(length);
+        }
+    }
+    durations
+        .into_iter()
+        .map(|(protocol, values)| {
+            let steps = u32::try_from(values.len()).unwrap_or(u32::MAX);
+            let mean = values.iter().sum::<f64>() / f64::from(steps);
+            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+            let deviation = (squares / (f64::from(steps) - 1.0)).sqrt();
+            let spread = (values.len() >= min_n.max(2) && mean > 0.0).then(|| deviation / mean);
+            ProtocolSpread { protocol, steps, mean, spread }
+        })
+        .collect()
+}

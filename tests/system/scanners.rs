@@ -1,0 +1,133 @@
+//! Scanner rooms: from stored performed steps to the reports.
+
+use std::path::Path;
+
+use touchtime_tests::programs::{run, touchtime};
+
+/// 2026-01-12, a Monday in winter: London is on UTC.
+const MIDNIGHT: i64 = 1_768_176_000_000;
+
+fn minute(clock: &str) -> i64 {
+    let (hour, minute) = clock.split_once(':').expect("HH:MM");
+    MIDNIGHT + (hour.parse::<i64>().expect("hour") * 60 + minute.parse::<i64>().expect("minute")) * 60_000
+}
+
+/// A day of an MRI scanner as exported events: planned 08:00 to 12:00, alive all the time, five exams, one discontinued,
+/// one step for a wrong worklist entry.
+fn day_of_a_scanner() -> String {
+    let mut events = vec![(
+        minute("07:00"),
+        format!(
+            r#"{{"plan_revision":{{"session":"2026-01-12","start":{},"end":{},"kind":"elective","room_kind":"mri"}}}}"#,
+            minute("08:00"),
+            minute("12:00")
+        ),
+    )];
+    events.extend((0..=60).map(|n| (minute("07:30") + n * 300_000, r#"{"alive":{}}"#.to_owned())));
+    for (n, (start, end, more)) in [
+        ("08:05", "08:30", r#""state":"completed","protocol":"MR knee""#),
+        ("08:40", "09:05", r#""state":"completed","protocol":"MR knee""#),
+        ("09:12", "09:40", r#""state":"discontinued","reason":110501"#),
+        ("09:50", "10:20", r#""state":"completed","protocol":"MR knee""#),
+        ("10:22", "10:24", r#""state":"discontinued","reason":110514"#),
+        ("10:30", "10:55", r#""state":"completed","protocol":"MR knee""#),
+        ("11:05", "11:35", r#""state":"completed","protocol":"MR knee""#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (start, end) = (minute(start), minute(end));
+        events.push((
+            end,
+            format!(
+                r#"{{"performed_step":{{"step":"1.{n:032x}","start":{start},"end":{end},"accessions":["2.{n:032x}"],"patient":"3.{n:032x}",{more}}}}}"#
+            ),
+        ));
+    }
+    let line = |(seq, (at, obs)): (usize, (i64, String))| {
+        format!(
+            r#"{{"trust":"demo","site":"main","agent":"edge-1","stream":"{:032x}","seq":{},"received":{at},"event":{{"v":1,"at":{at},"captured":{at},"mono":1,"clock":"external","source":"dicom","order":{seq},"room":"mri-1","obs":{obs}}}}}"#,
+            7,
+            seq + 1
+        )
+    };
+    events.into_iter().enumerate().map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn store_with_a_day(dir: &Path) -> std::path::PathBuf {
+    let (file, store) = (dir.join("events.ndjson"), dir.join("store"));
+    std::fs::write(&file, day_of_a_scanner()).expect("written");
+    run(touchtime().args(["import", "events"]).arg(&file).arg("--store").arg(&store)).good();
+    store
+}
+
+fn rows(store: &Path, report: &str, config: Option<&Path>) -> Vec<serde_json::Value> {
+    let mut command = touchtime();
+    command.args(["report", report, "--format", "json", "--store"]).arg(store);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    serde_json::from_str(&run(&mut command).good()).expect("JSON rows")
+}
+
+pub fn reports_come_from_stored_steps() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_day(dir.path());
+
+    let sessions = rows(&store, "scanner-sessions", None);
+    let [session] = &sessions[..] else { panic!("one session: {sessions:?}") };
+    assert_eq!(session["session_id"], "main.mri-1.2026-01-12.0800");
+    assert_eq!(session["exams_completed"], 5);
+    assert_eq!(session["exams_per_hour"], 1.25);
+    assert_eq!(session["occupied_min"], 163);
+    assert_eq!(session["productive_utilisation"], 0.5625);
+    assert_eq!(session["first_scan_delay_min"], 5);
+    assert_eq!(session["discontinued_reasons"], "110501:1");
+    assert_eq!(session["scans_short_of_target"], 5);
+    assert_eq!(session["observed_share"], 1.0);
+
+    let table = run(touchtime().args(["report", "scanners", "--store"]).arg(&store)).good();
+    let line = table.lines().nth(1).expect("a room");
+    for expected in ["mri-1", "1.25", "2.50", "67.92 %", "56.25 %", "16.67 %"] {
+        assert!(line.contains(expected), "{expected:?} is missing in:\n{table}");
+    }
+
+    let hours: Vec<u64> =
+        rows(&store, "scanner-hours", None).iter().filter_map(|row| row["exams_completed"].as_u64()).collect();
+    assert_eq!(hours, [1, 1, 2, 1], "08, 09, 10 and 11 o'clock");
+    assert_eq!(rows(&store, "scanner-months", None)[0]["month"], "2026-01");
+    let knee =
+        rows(&store, "protocols", None).into_iter().find(|row| row["protocol"] == "MR knee").expect("a protocol");
+    assert_eq!((&knee["steps"], &knee["mean_min"]), (&5.into(), &27.0.into()));
+}
+
+pub fn a_calendar_and_a_target_are_taken_from_the_configuration() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_day(dir.path());
+    let config = dir.path().join("gateway.toml");
+    std::fs::write(
+        &config,
+        format!(
+            "trust = \"demo\"\n[store]\ndir = {:?}\n[broker]\nhost = \"localhost\"\n\
+             [[closures]]\nreason = \"staff-break\"\nfrom = \"11:30\"\nto = \"12:00\"\nweekdays = [\"mon\"]\n\
+             [[closures]]\nsite = \"main\"\nroom = \"mri-2\"\nreason = \"service\"\n\
+             [[targets]]\nmeasure = \"exams_per_hour\"\nvalue = 2.0\nroom-kinds = [\"mri\"]\nsource = \"Board paper\"\n",
+            store
+        ),
+    )
+    .expect("written");
+    let sessions = rows(&store, "scanner-sessions", Some(&config));
+    let session = &sessions[0];
+    assert_eq!((&session["open_min"], &session["staffed_min"]), (&240.into(), &210.into()));
+    assert_eq!(session["target_per_hour"], 2.0);
+    assert_eq!(session["scans_short_of_target"], 2, "2 x 3.5 h less 5");
+
+    std::fs::write(
+        &config,
+        "trust = \"demo\"\n[store]\ndir = \"x\"\n[broker]\nhost = \"h\"\n[[closures]]\nreason = \"qa\"\nfrom = \"7 am\"\n",
+    )
+    .expect("written");
+    let wrong = run(touchtime().args(["report", "scanners", "--store"]).arg(&store).arg("--config").arg(&config));
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("closures[0].from: `7 am` is not a time of day"), "{}", wrong.err);
+}
