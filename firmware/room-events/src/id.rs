@@ -244,10 +244,17 @@ impl fmt::Display for HexError {
 impl core::error::Error for HexError {}
 
 pub(crate) fn parse_hex_128(text: &str) -> Result<u128, HexError> {
-    if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+    if text.len() != 32 {
         return Err(HexError);
     }
-    u128::from_str_radix(text, 16).map_err(|_| HexError)
+    text.bytes().try_fold(0, |number: u128, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return Err(HexError),
+        };
+        Ok(number << 4 | u128::from(digit))
+    })
 }
 
 hex_128!(

@@ -23,6 +23,7 @@ pub mod instant;
 pub mod observation;
 pub mod token;
 pub mod topic;
+mod usual;
 pub mod wire;
 
 pub use event::{ClockQuality, Event};

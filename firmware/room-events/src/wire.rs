@@ -7,6 +7,7 @@ use core::fmt;
 use serde::Deserialize;
 
 use crate::event::{EVENT_VERSION, Event};
+use crate::usual;
 
 /// The longest event on the wire: the widest performed step (734 bytes, every field at its limit) and some room for
 /// fields to come. A batch of 64 stays under 50 kB, below any broker's packet limit.
@@ -70,14 +71,22 @@ pub fn is_signal_level(bytes: &[u8]) -> bool {
 
 /// Reads an event.
 pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
+    if bytes.len() > MAX_EVENT_BYTES {
+        return Err(DecodeError::TooLong { bytes: bytes.len() });
+    }
+    match usual::milestone(bytes) {
+        Some(event) => Ok(event),
+        None => decode_any(bytes),
+    }
+}
+
+/// Reads an event in whatever way it is written.
+fn decode_any(bytes: &[u8]) -> Result<Event, DecodeError> {
     #[derive(Deserialize)]
     struct VersionOnly {
         v: u16,
     }
 
-    if bytes.len() > MAX_EVENT_BYTES {
-        return Err(DecodeError::TooLong { bytes: bytes.len() });
-    }
     match serde_json_core::from_slice::<Event>(bytes) {
         Ok((event, _)) if event.v <= EVENT_VERSION => Ok(event),
         Ok((event, _)) => Err(DecodeError::FutureVersion { v: event.v }),
@@ -85,5 +94,43 @@ pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
             Ok((VersionOnly { v }, _)) if v > EVENT_VERSION => Err(DecodeError::FutureVersion { v }),
             Ok(_) | Err(_) => Err(DecodeError::Malformed(error)),
         },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    const USUAL: &[u8] = br#"{"v":1,"at":1641193500000,"captured":1646065920000,"mono":0,"clock":"external","source":"theatre-system","order":7531355692121194498,"site":"main","room":"suite-1","obs":{"milestone":{"case":"1.3b962b687fa75eb4187f44e8317b0d4b","name":"into_theatre"}}}"#;
+
+    #[test]
+    fn the_usual_form_is_read_the_short_way() {
+        assert_eq!(usual::milestone(USUAL).unwrap(), decode_any(USUAL).unwrap());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Bytes that are put in, left out or changed: what the short way reads, the long way reads as the same.
+        #[test]
+        fn the_short_way_reads_nothing_that_the_long_way_does_not(
+            changes in prop::collection::vec((0..USUAL.len(), 0..3_u8, prop::sample::select(&b"0123456789abz-\"\\ ,.:{}"[..])), 1..4)
+        ) {
+            let mut bytes: Vec<u8> = USUAL.to_vec();
+            for (place, change, byte) in changes {
+                let place = place.min(bytes.len() - 1);
+                match change {
+                    0 => bytes[place] = byte,
+                    1 => bytes.insert(place, byte),
+                    _ => drop(bytes.remove(place)),
+                }
+            }
+            if let Some(event) = usual::milestone(&bytes) {
+                prop_assert_eq!(Ok(event), decode_any(&bytes));
+            }
+        }
     }
 }
