@@ -48,16 +48,28 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     refuse_newer(&connection)?;
     let partial = beside(to, ".partial");
     remove(&partial)?;
+    let copied = copy_of(&connection, &source, &partial);
+    let done = copied.and_then(|done| move_file(&partial, to).map(|()| done));
+    if done.is_err() {
+        // Half a backup is none, and may fill the disk. Why it failed matters more than that it cannot be removed.
+        for ending in ["", "-journal", "-wal", "-shm"] {
+            let _ = remove(&beside(&partial, ending));
+        }
+    }
+    done
+}
+
+/// Writes the copy to `partial` and looks through it.
+fn copy_of(connection: &Connection, source: &Path, partial: &Path) -> Result<BackedUp, StoreError> {
     // Empty and for nobody else before there is anything in it.
-    let at = |problem| StoreError::File { file: partial.clone(), problem };
-    private().open(&partial).map_err(at)?;
+    private().open(partial).map_err(|problem| at(partial, problem))?;
     // One reading transaction: the copy is of one moment, and every row of it has been read.
     connection
         .execute("VACUUM INTO ?1", [partial.to_string_lossy()])
-        .map_err(|error| StoreError::of_file(&source, error))?;
-    let events = check(&partial)?;
-    let bytes = File::open(&partial).and_then(|file| file.sync_all().and_then(|()| file.metadata())).map_err(at)?.len();
-    move_file(&partial, to)?;
+        .map_err(|error| StoreError::of_file(source, error))?;
+    let events = check(partial)?;
+    let synced = File::open(partial).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+    let bytes = synced.map_err(|problem| at(partial, problem))?.len();
     Ok(BackedUp { events, bytes })
 }
 
@@ -88,14 +100,20 @@ pub fn restore(dir: &Path, from: &Path, now: UtcMillis) -> Result<Restored, Stor
     Ok(Restored { events, schema: found, replaced })
 }
 
-/// Looks through a database for damage; returns how many events it has.
-pub(crate) fn check(file: &Path) -> Result<u64, StoreError> {
-    let broken = |error| StoreError::of_file(file, error);
+/// Looks through a database for damage; returns its schema.
+pub(crate) fn check_for_damage(file: &Path) -> Result<(Connection, i64), StoreError> {
     let connection =
         Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .map_err(broken)?;
+            .map_err(|error| StoreError::of_file(file, error))?;
     quick_check(&connection, file)?;
     let found = schema::version(&connection).map_err(|error| error.of_broken(file))?;
+    Ok((connection, found))
+}
+
+/// The same; returns how many events it has.
+fn check(file: &Path) -> Result<u64, StoreError> {
+    let broken = |error| StoreError::of_file(file, error);
+    let (connection, found) = check_for_damage(file)?;
     // Schema 1 has conflicts in a table of their own.
     let sql = if found == 1 { "SELECT count(*) FROM events" } else { Reader::COUNT_EVENTS };
     let events: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(broken)?;

@@ -104,7 +104,7 @@ impl Writer {
         let locks = vec![lock::for_writing(dir)?, lock::for_collecting(dir)?];
         let file = file_in(dir);
         if file.metadata().is_ok_and(|file| file.len() > 0) {
-            backup::check(&file)?;
+            drop(backup::check_for_damage(&file)?);
         }
         Self::open_locked(dir, run, locks)
     }

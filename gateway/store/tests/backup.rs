@@ -88,6 +88,8 @@ fn a_damaged_store_is_not_collected_into_and_a_backup_takes_its_place() {
     assert!(matches!(refused, StoreError::Broken { .. }), "{refused}");
     assert!(refused.to_string().contains("touchtime restore --store"), "{refused}");
     assert!(backup(&store, &dir.path().join("late.db")).is_err(), "damage is not backed up");
+    let left = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("late")).count(), 0, "nor is half a copy left");
 
     let restored = restore(&store, &file, minute(0)).unwrap();
     assert_eq!(restored.events, 40 * 64);
