@@ -84,6 +84,9 @@ pub struct Held {
     pub gone: u64,
 }
 
+/// SQLite maps no more than 2 GiB, whatever it is told; what lies beyond is read.
+const MOST_MAPPED_BYTES: i64 = 1 << 31;
+
 const RECORD: &str = "SELECT e.stream, e.seq, e.body FROM events e";
 
 /// A room's own records.
@@ -114,9 +117,13 @@ impl Reader {
         Ok(Self { connection, dir: dir.to_owned() })
     }
 
-    /// Another view of the same store, for another thread.
-    pub fn another(&self) -> Result<Self, StoreError> {
-        Self::open(&self.dir)
+    /// Another view of the same store for a thread that reads most of it: the file is mapped into memory, since a room's
+    /// records are spread over it and each page would be read many times. A disk that fails under it ends the process, so
+    /// it is for commands, not for a collector.
+    pub fn another_mapped(&self) -> Result<Self, StoreError> {
+        let other = Self::open(&self.dir)?;
+        other.connection.pragma_update(None, "mmap_size", MOST_MAPPED_BYTES)?;
+        Ok(other)
     }
 
     /// Sources in the order in which the collector's configuration trusts them, the best first; none where it named none.

@@ -112,7 +112,7 @@ pub fn measure_store(
     let mut sessions = Vec::new();
     let mut remainder = Remainder::default();
     on_two_threads(
-        [reader.another()?, reader.another()?],
+        [reader.another_mapped()?, reader.another_mapped()?],
         reader.rooms()?,
         |reader, row| {
             let timeline = whole_timeline(reader, &row).with_context(|| format!("room {}", row.room))?;
