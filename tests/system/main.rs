@@ -35,6 +35,7 @@ fn main() -> std::process::ExitCode {
             "a_scanners_calendar_and_target_are_configured",
             scanners::a_calendar_and_a_target_are_taken_from_the_configuration,
         ),
+        test("explain_shows_a_scanners_steps_exams_and_arithmetic", scanners::explain_shows_steps_exams_and_arithmetic),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         needs(Peer::Mosquitto, "two_collectors_on_one_broker_give_the_same_reports", collectors::give_the_same),

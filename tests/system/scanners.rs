@@ -131,3 +131,23 @@ pub fn a_calendar_and_a_target_are_taken_from_the_configuration() {
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("closures[0].from: `7 am` is not a time of day"), "{}", wrong.err);
 }
+
+pub fn explain_shows_steps_exams_and_arithmetic() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_day(dir.path());
+    let text = run(touchtime().args(["explain", "main.mri-1.2026-01-12.0800", "--store"]).arg(&store)).good();
+    for expected in [
+        "Monday 12 January 2026",
+        "08:00 to 12:00 = 240 min",
+        "240 of 240 min = 100.00 %",
+        "in no figure: wrong worklist entry",
+        "1.25 = (5 completed + 0 inferred) / 240 min x 60",
+        "5 = 2.5 x 240 min / 60 - 5, not below 0, rounded up (CMAST annual plan",
+        "67.92 % = 163 of 240 min",
+        "56.25 % = 135 of 240 min",
+        "of 10, 7, 10, 10, 10 (0 unknown)",
+        "5 min after the planned start",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
+    }
+}

@@ -248,6 +248,9 @@ pub struct ExplainArgs {
     /// Planned sessions, where the mapping says that they are in a file of their own.
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// Configuration of the collector, for the scanners' calendar and targets.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub config: Option<PathBuf>,
     /// Rule set.
     #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
     pub rules: String,

@@ -20,6 +20,7 @@ pub mod quarantine;
 pub mod random;
 pub mod report;
 pub mod run;
+pub mod scanner_explain;
 pub mod scanner_report;
 pub mod signals;
 pub mod source;

@@ -18,7 +18,7 @@ use crate::clock::{Clock, wall_now};
 use crate::output::{self, Column, Ink, Row, write_rows};
 use crate::source::{Names, Place, StoreSource};
 use crate::transfer::rule_set;
-use crate::{explain, extract, measured, scanner_report};
+use crate::{explain, extract, measured, scanner_explain, scanner_report};
 
 /// `touchtime report`
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
@@ -206,6 +206,13 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
     let (found, sessions) = match (&arguments.input.store, &arguments.input.cases, &arguments.mapping) {
         (Some(dir), _, _) => {
             let reader = Reader::open(dir)?;
+            let settings = scanner_explain::settings(arguments.config.as_deref(), rules.clone())?;
+            if let Some(found) = scanner_explain::find(&reader, &arguments.session, settings)? {
+                let mut out = output::open(None)?;
+                found.write(&mut *out, Ink::for_stdout())?;
+                out.flush()?;
+                return Ok(());
+            }
             let precedence = Precedence::new(reader.precedence()?);
             let (changes, _) = tokio::sync::broadcast::channel(1);
             let source =

@@ -44,6 +44,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let (facts, mut news) = broadcast::channel::<Changed>(1024);
     let (changes, _) = broadcast::channel::<Change>(1024);
     let shared = Shared::default();
+    let scanners = config.scanner_settings(rules.clone());
     let source = StoreSource::open(
         &config.store.dir,
         clock.clone(),
@@ -52,6 +53,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         names(&config),
         changes.clone(),
     )?
+    .with_scanners(scanners)
     .with_agents(shared.statuses.clone())
     .with_connection(shared.connection.clone());
     let source = std::sync::Arc::new(source);

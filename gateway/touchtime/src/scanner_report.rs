@@ -16,10 +16,10 @@ use utilisation::timeline::Precedence;
 use crate::Usage;
 use crate::cli::{ReportArgs, ReportBy};
 use crate::clock::wall_now;
-use crate::config::GatewayConfig;
 use crate::extract::Dates;
 use crate::measured::{MeasuredScanner, ScannerSettings, measure_scanners};
 use crate::output::{self, Column, Ink, Row, write_rows};
+use crate::scanner_explain;
 
 /// What one row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,7 @@ pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut dyn Write) 
         bail!(Usage("scanners are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
     let reader = Reader::open(dir)?;
-    let settings = match &arguments.config {
-        Some(file) => GatewayConfig::load(file)?.scanner_settings(rules),
-        None => ScannerSettings::built_in(rules),
-    };
+    let settings = scanner_explain::settings(arguments.config.as_deref(), rules)?;
     let precedence = Precedence::new(reader.precedence()?);
     let mut rooms = measure_scanners(&reader, &precedence, &settings, wall_now())?;
     say_strays(&rooms);

@@ -17,11 +17,12 @@ use tokio::sync::broadcast;
 use utilisation::quantity::Minutes;
 use utilisation::result::SessionResult;
 use utilisation::rules::RuleSet;
+use utilisation::scanner::result::ScannerSession;
 use utilisation::theatre::{Detail, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline, Statement};
 
 use crate::clock::Clock;
-use crate::measured::{room_of, timeline_around, whole_timeline};
+use crate::measured::{ScannerSettings, room_of, timeline_around, whole_timeline};
 use crate::strays::strays;
 
 /// Agents say so often that a feed is alive.
@@ -54,11 +55,21 @@ impl Names {
     }
 }
 
+/// A room's lists of today, by the measures of its kind.
+#[derive(Debug)]
+pub enum TodaysLists {
+    /// Of a theatre-like room.
+    Theatre(Vec<SessionResult>),
+    /// Of a scanner room.
+    Scanner(Vec<ScannerSession>),
+}
+
 /// A store as the board sees it.
 #[derive(Debug)]
 pub struct StoreSource {
     reader: Mutex<Reader>,
     clock: Clock,
+    scanners: ScannerSettings,
     rules: RuleSet,
     precedence: Precedence,
     names: Names,
@@ -80,6 +91,7 @@ impl StoreSource {
         Ok(Self {
             reader: Mutex::new(Reader::open(dir)?),
             clock,
+            scanners: ScannerSettings::built_in(rules.clone()),
             rules,
             precedence,
             names,
@@ -87,6 +99,12 @@ impl StoreSource {
             agents: AgentStatuses::default(),
             connection: ConnectionState::default(),
         })
+    }
+
+    /// Measures scanner rooms by these settings instead of the built-in ones.
+    #[must_use]
+    pub fn with_scanners(self, scanners: ScannerSettings) -> Self {
+        Self { scanners, ..self }
     }
 
     /// Shows what the agents say of themselves, too.
@@ -172,7 +190,7 @@ impl StoreSource {
     pub fn todays_lists(
         &self,
         only: Option<(&SiteId, &RoomId)>,
-    ) -> anyhow::Result<(UtcMillis, Vec<(SiteId, RoomId, NaiveDate, Vec<SessionResult>)>)> {
+    ) -> anyhow::Result<(UtcMillis, Vec<(SiteId, RoomId, NaiveDate, TodaysLists)>)> {
         let now = self.clock.now();
         let reader = self.reader();
         let mut rooms = Vec::new();
@@ -182,7 +200,14 @@ impl StoreSource {
             }
             let now = chrono::DateTime::from_timestamp_millis(now.millis()).unwrap_or_default();
             let date = now.with_timezone(&room_of(&row).zone).date_naive();
-            let lists = self.room_day(&reader, &row, date)?.lists;
+            let lists = if room_of(&row).kind.is_theatre_like() {
+                TodaysLists::Theatre(self.room_day(&reader, &row, date)?.lists)
+            } else {
+                let timeline = timeline_around(&reader, &row, date)?;
+                let mut sessions = self.scanners.measure(&timeline, &self.precedence, self.counted_to(&row)).sessions;
+                sessions.retain(|session| session.local_date == date);
+                TodaysLists::Scanner(sessions)
+            };
             rooms.push((row.site, row.room, date, lists));
         }
         Ok((now, rooms))

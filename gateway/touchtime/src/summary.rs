@@ -1,4 +1,5 @@
-//! The rooms' summaries on MQTT: today's lists of a room as `report sessions --format json` gives them, retained.
+//! The rooms' summaries on MQTT: today's lists of a room as `report sessions --format json` gives them, those of a
+//! scanner as `report scanner-sessions` does, retained.
 //!
 //! ```text
 //! {"v":1,"collector":"c1","run":"<32 hex>","epoch":1768471200000,"at":1768471260000,"date":"2026-01-15","lists":[{...}]}
@@ -17,10 +18,9 @@ use room_events::{AgentId, RoomId, SiteId, UtcMillis};
 use serde::Serialize;
 use store::{Reader, Writer};
 use tokio::sync::broadcast;
-use utilisation::result::SessionResult;
-use utilisation::rows::{AsObject, session_row};
+use utilisation::rows::{AsObject, scanner_session_row, session_row};
 
-use crate::source::StoreSource;
+use crate::source::{StoreSource, TodaysLists};
 
 /// How soon a collector notices that it was told to take over or give up, and how soon a change is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -128,9 +128,16 @@ fn payload(
     epoch: u64,
     at: UtcMillis,
     date: NaiveDate,
-    lists: &[SessionResult],
+    lists: &TodaysLists,
 ) -> anyhow::Result<Vec<u8>> {
-    let rows: Vec<_> = lists.iter().map(session_row).collect();
+    let reasons: Vec<String>;
+    let rows: Vec<Vec<_>> = match lists {
+        TodaysLists::Theatre(lists) => lists.iter().map(|list| session_row(list).to_vec()).collect(),
+        TodaysLists::Scanner(sessions) => {
+            reasons = sessions.iter().map(|session| session.figures.reasons()).collect();
+            sessions.iter().zip(&reasons).map(|(session, why)| scanner_session_row(session, why)).collect()
+        }
+    };
     let lists: Vec<_> = rows.iter().map(|row| AsObject(row)).collect();
     Ok(serde_json::to_vec(&Summary { v: 1, collector, run, epoch, at, date: date.to_string(), lists: &lists })?)
 }
@@ -143,8 +150,75 @@ mod tests {
     fn a_summary_without_lists_is_the_golden_one() {
         let at = UtcMillis::saturating(1_768_471_260_000);
         let date = NaiveDate::from_ymd_opt(2026, 1, 15).unwrap();
-        let bytes = payload(&AgentId::new("c1").unwrap(), RunId(0xfeed), 1_768_471_200_000, at, date, &[]).unwrap();
+        let bytes = payload(
+            &AgentId::new("c1").unwrap(),
+            RunId(0xfeed),
+            1_768_471_200_000,
+            at,
+            date,
+            &TodaysLists::Theatre(Vec::new()),
+        )
+        .unwrap();
         let golden = r#"{"v":1,"collector":"c1","run":"0000000000000000000000000000feed","epoch":1768471200000,"at":1768471260000,"date":"2026-01-15","lists":[]}"#;
         assert_eq!(String::from_utf8(bytes).unwrap(), golden);
+    }
+
+    #[test]
+    fn a_scanners_summary_has_its_own_measures() {
+        use room_events::{RoomKind, StepState, Token};
+        use utilisation::facts::{Plan, Room, ScannerFacts, SessionPlan, Step};
+        use utilisation::rules::RuleSet;
+        use utilisation::scanner::{Conditions, measure_room, rules::ScannerRules};
+        use utilisation::targets::Targets;
+
+        let at = |minute: i64| UtcMillis::saturating(1_768_471_200_000).plus_minutes(minute);
+        let room = Room {
+            trust: room_events::TrustId::new("t").unwrap(),
+            site: SiteId::new("main").unwrap(),
+            room: RoomId::new("ct-1").unwrap(),
+            kind: RoomKind::Ct,
+            zone: chrono_tz::Europe::London,
+        };
+        let plan = Plan {
+            start: at(0),
+            end: at(60),
+            specialty: None,
+            team: None,
+            kind: room_events::ListKind::Elective,
+            cases: None,
+            issued: None,
+            withdrawn: false,
+        };
+        let step = Step {
+            id: Token { key: 1, digest: 1 },
+            state: StepState::Completed,
+            start: at(0),
+            end: Some(at(20)),
+            last_image: None,
+            accessions: Vec::new(),
+            visit: None,
+            patient: None,
+            protocol: None,
+            reason: None,
+            captured: at(20),
+            conflicting: false,
+        };
+        let facts = ScannerFacts {
+            sessions: vec![SessionPlan { key: room_events::SessionKey::new("day").unwrap(), revisions: vec![plan] }],
+            cases: Vec::new(),
+            steps: vec![step],
+            alive: (0..=12).map(|n| at(5 * n)).collect(),
+        };
+        let (rules, scanner, targets) = (RuleSet::default(), ScannerRules::default(), Targets::built_in());
+        let under = Conditions { rules: &rules, scanner: &scanner, closures: &[], targets: &targets };
+        let sessions = measure_room(&room, &facts, under, at(30)).sessions;
+        let date = NaiveDate::from_ymd_opt(2026, 1, 15).unwrap();
+        let lists = TodaysLists::Scanner(sessions);
+        let bytes = payload(&AgentId::new("c1").unwrap(), RunId(1), 1, at(30), date, &lists).unwrap();
+        let summary: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let list = &summary["lists"][0];
+        assert_eq!((&list["exams_per_hour"], &list["elapsed_min"]), (&2.0.into(), &30.into()));
+        assert_eq!((&list["scans_short_of_target"], &list["state"]), (&1.into(), &"running".into()));
+        assert_eq!(list.get("capped_min"), None);
     }
 }

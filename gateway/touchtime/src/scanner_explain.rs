@@ -1,0 +1,242 @@
+//! `touchtime explain` of a scanner session: each exam with its steps, what is left out and why, and the arithmetic.
+
+use std::io::{self, Write};
+
+use board::source::short_token;
+use chrono::DateTime;
+use chrono_tz::Tz;
+use room_events::{Token, UtcMillis};
+use store::Reader;
+use utilisation::quantity::{Minutes, Ratio};
+use utilisation::rules::RuleSet;
+use utilisation::scanner::result::{ExamState, ScannerSession, StepExclusion, StepResult};
+use utilisation::timeline::Precedence;
+
+use crate::clock::wall_now;
+use crate::measured::{ScannerSettings, room_of, whole_timeline};
+use crate::output::Ink;
+
+/// A scanner session with what it was measured under.
+#[derive(Debug)]
+pub struct Found {
+    session: ScannerSession,
+    zone: Tz,
+    settings: ScannerSettings,
+}
+
+/// The scanner session of that id; none if it belongs to no scanner room or is not there.
+pub fn find(reader: &Reader, session_id: &str, settings: ScannerSettings) -> anyhow::Result<Option<Found>> {
+    let precedence = Precedence::new(reader.precedence()?);
+    for row in reader.rooms()? {
+        let is_its = session_id.starts_with(&format!("{}.{}.", row.site, row.room));
+        if !is_its || room_of(&row).kind.is_theatre_like() {
+            continue;
+        }
+        let timeline = whole_timeline(reader, &row)?;
+        let zone = timeline.room().zone;
+        let sessions = settings.measure(&timeline, &precedence, wall_now()).sessions;
+        if let Some(session) = sessions.into_iter().find(|session| session.id == session_id) {
+            return Ok(Some(Found { session, zone, settings }));
+        }
+    }
+    Ok(None)
+}
+
+impl Found {
+    /// Prints it.
+    pub fn write(&self, out: &mut dyn Write, ink: Ink) -> io::Result<()> {
+        self.head(out, ink)?;
+        self.steps(out, ink)?;
+        self.exams(out, ink)?;
+        self.arithmetic(out, ink)
+    }
+
+    fn time(&self, at: UtcMillis) -> String {
+        let utc = DateTime::from_timestamp_millis(at.millis()).unwrap_or_default();
+        let local = utc.with_timezone(&self.zone);
+        let shape = if local.date_naive() == self.session.local_date { "%H:%M:%S" } else { "%d %b %H:%M:%S" };
+        let text = local.format(shape).to_string();
+        text.strip_suffix(":00").map_or(text.clone(), str::to_owned)
+    }
+
+    fn head(&self, out: &mut dyn Write, ink: Ink) -> io::Result<()> {
+        let s = &self.session;
+        writeln!(
+            out,
+            "{}",
+            ink.bold(&format!("{}, {}, {}", s.room, s.room_kind, s.local_date.format("%A %-d %B %Y")))
+        )?;
+        let provisional = if s.provisional { "; provisional" } else { "" };
+        let revised = if s.revised { "; revised by steps that were recorded late" } else { "" };
+        writeln!(out, "{}  {}{provisional}{revised}", s.id, s.state.name())?;
+        writeln!(out, "rule set {}; times of {}", s.rule_set, self.zone)?;
+        if !s.quality.is_empty() {
+            let names: Vec<_> = s.quality.iter().map(|flag| flag.name()).collect();
+            writeln!(out, "flags: {}", names.join(", "))?;
+        }
+        let f = &s.figures;
+        writeln!(out, "\n{}", ink.bold("Time"))?;
+        writeln!(
+            out,
+            "  open        {} to {} = {} min",
+            self.time(s.planned_start),
+            self.time(s.planned_end),
+            minutes(f.open)
+        )?;
+        writeln!(
+            out,
+            "  staffed     {} - {} staff breaks = {} min",
+            minutes(f.open),
+            minutes(f.open - f.staffed),
+            minutes(f.staffed)
+        )?;
+        writeln!(
+            out,
+            "  operational {} - {} clean-down, QA, service, downtime = {} min, of them {} passed",
+            minutes(f.staffed),
+            minutes(f.staffed - f.operational),
+            minutes(f.operational),
+            minutes(f.elapsed)
+        )?;
+        writeln!(
+            out,
+            "  observed    {} of {} min = {} (a rate needs {:.0} %)",
+            minutes(f.observed),
+            minutes(f.elapsed),
+            percent(f.observed_share()),
+            f.least_observed * 100.0
+        )
+    }
+
+    fn steps(&self, out: &mut dyn Write, ink: Ink) -> io::Result<()> {
+        writeln!(out, "\n{}", ink.bold("Performed steps"))?;
+        writeln!(
+            out,
+            "  {}",
+            ink.dim("from      to            min  changeover  step      exams and what became of it")
+        )?;
+        for step in &self.session.steps {
+            let to = step.end.map_or_else(|| format!("by {}", self.time(step.ends_by)), |end| self.time(end));
+            let length = step.end.map_or_else(|| "-".to_owned(), |end| minutes(Minutes::between(step.start, end)));
+            let changeover = step.changeover_before.map_or_else(|| "-".to_owned(), minutes);
+            writeln!(
+                out,
+                "  {:<9} {to:<9} {length:>7}  {changeover:>10}  {:<8}  {}",
+                self.time(step.start),
+                short_token(&step.id),
+                outcome(step)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn exams(&self, out: &mut dyn Write, ink: Ink) -> io::Result<()> {
+        writeln!(out, "\n{}", ink.bold("Exams"))?;
+        for exam in &self.session.exams {
+            let steps: Vec<String> = exam.steps.iter().map(short_token).collect();
+            let outside = if exam.in_plan || exam.state == ExamState::Provisional { "" } else { ", outside the plan" };
+            writeln!(
+                out,
+                "  {:<9} {}  {}{outside}; steps {}",
+                self.time(exam.at),
+                short_token(&exam.id),
+                exam.state.name(),
+                steps.join(", ")
+            )?;
+        }
+        Ok(())
+    }
+
+    fn arithmetic(&self, out: &mut dyn Write, ink: Ink) -> io::Result<()> {
+        let f = &self.session.figures;
+        writeln!(out, "\n{}", ink.bold("Arithmetic"))?;
+        let exams = format!("({} completed + {} inferred)", f.exams_completed, f.exams_inferred);
+        match f.exams_per_hour() {
+            Some(rate) => {
+                writeln!(out, "  exams per hour       {rate:.2} = {exams} / {} min x 60", minutes(f.observed))?
+            }
+            None => writeln!(
+                out,
+                "  exams per hour       none: too little was observed ({} per observed hour)",
+                f.exams_per_observed_hour().map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"))
+            )?,
+        }
+        if let Some(rate) = f.attendances_per_hour() {
+            writeln!(out, "  attendances per hour {rate:.2} = {} / {} min x 60", f.attendances, minutes(f.observed))?;
+        }
+        match (f.target, f.short_of_target) {
+            (Some(target), Some(short)) => writeln!(
+                out,
+                "  short of target      {short} = {target} x {} min / 60 - {}, not below 0, rounded up ({})",
+                minutes(f.elapsed),
+                f.exams(),
+                self.target_source()
+            )?,
+            (Some(target), None) => {
+                writeln!(out, "  short of target      not said: target {target}, too little observed")?
+            }
+            (None, _) => writeln!(out, "  short of target      no target")?,
+        }
+        let of = |part: Minutes, share| format!("{} = {} of {} min", percent(share), minutes(part), minutes(f.elapsed));
+        writeln!(out, "  occupied             {}", of(f.occupied, f.occupied_utilisation()))?;
+        writeln!(out, "  productive           {}", of(f.productive, f.productive_utilisation()))?;
+        writeln!(out, "  unknown              {} min of steps without an end", minutes(f.unknown))?;
+        let each: Vec<String> = f.changeovers.iter().copied().map(minutes).collect();
+        let mean = f.changeover_mean().map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1}"));
+        writeln!(
+            out,
+            "  changeover           mean {mean} min of {} ({} unknown)",
+            each.join(", "),
+            f.changeovers_unknown
+        )?;
+        let delay = f.first_scan_delay.map_or_else(|| "-".to_owned(), |delay| format!("{delay:.0} min"));
+        writeln!(out, "  first scan           {delay} after the planned start")?;
+        writeln!(
+            out,
+            "  discontinued         {} of exams; {} steps {}",
+            percent(f.discontinued_rate()),
+            f.discontinued_steps,
+            f.reasons()
+        )?;
+        writeln!(out, "  did not attend       {} of {} booked", f.did_not_attend, f.booked)?;
+        writeln!(out, "  out of hours         {} exams ended outside the plan", f.out_of_hours_exams)?;
+        writeln!(out, "{}", ink.dim("Neither a DIDS nor a DM01 count."))
+    }
+
+    fn target_source(&self) -> &str {
+        let s = &self.session;
+        let measure = utilisation::measure::Measure::ExamsPerHour;
+        self.settings
+            .targets
+            .target_for(s.room_kind, s.kind, measure, s.local_date)
+            .map_or("no source", |target| target.source.as_str())
+    }
+}
+
+/// Under the rules of a configuration or the built-in ones.
+pub fn settings(config: Option<&std::path::Path>, rules: RuleSet) -> anyhow::Result<ScannerSettings> {
+    Ok(match config {
+        Some(file) => crate::config::GatewayConfig::load(file)?.scanner_settings(rules),
+        None => ScannerSettings::built_in(rules),
+    })
+}
+
+fn outcome(step: &StepResult) -> String {
+    let exams: Vec<String> = step.exams.iter().map(|exam: &Token| short_token(exam)).collect();
+    let reason = step.reason.map_or_else(String::new, |reason| format!(" (DCM {reason})"));
+    let excluded = match step.excluded {
+        Some(StepExclusion::WrongWorklistEntry) => ", in no figure: wrong worklist entry",
+        None => "",
+    };
+    let protocol = step.protocol.as_ref().map_or_else(String::new, |protocol| format!(", {}", protocol.as_str()));
+    let bound = if step.end.is_none() { ", end not known" } else { "" };
+    format!("{}: {}{reason}{bound}{excluded}{protocol}", exams.join("+"), step.state.name())
+}
+
+fn minutes(of: Minutes) -> String {
+    if of.millis() % 60_000 == 0 { of.to_string() } else { format!("{of:.1}") }
+}
+
+fn percent(share: Option<Ratio>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{} %", share.percent(2)))
+}
