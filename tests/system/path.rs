@@ -150,6 +150,10 @@ pub fn export_and_import_give_the_same_rows() {
             done.err
         );
     }
+    let back = dir.path().join("again.ndjson");
+    run(touchtime().args(["export", "events", "--format", "ndjson", "--store"]).arg(&second).arg(&back)).good();
+    let lines = |file| std::fs::read_to_string(file).expect("written");
+    assert!(lines(&back) == lines(&file), "every event comes back as it was, its time of receipt included");
     assert_eq!(from_store("sessions", &second), from_store("sessions", &first));
     let exported = dir.path().join("sessions.csv");
     run(touchtime().args(["export", "sessions", "--format", "csv", "--store"]).arg(&second).arg(&exported)).good();

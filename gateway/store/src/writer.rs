@@ -168,8 +168,20 @@ impl Writer {
     /// Stores all messages in one transaction. On an error, which a panic becomes too, nothing of them is stored and
     /// nothing may be acknowledged as stored.
     pub fn commit(&mut self, messages: &[Inbound<'_>], received: UtcMillis) -> Result<Committed, StoreError> {
-        let (streams, mut done) =
-            self.transact(received, |filing| messages.iter().try_for_each(|message| filing.message(message)))?;
+        self.commit_at(messages.iter().map(|message| (*message, received)))
+    }
+
+    /// The same for messages that were received at different times, by another collector.
+    pub fn commit_at<'m>(
+        &mut self,
+        messages: impl IntoIterator<Item = (Inbound<'m>, UtcMillis)>,
+    ) -> Result<Committed, StoreError> {
+        let (streams, mut done) = self.transact(UtcMillis::MIN, |filing| {
+            messages.into_iter().try_for_each(|(message, received)| {
+                filing.received = received;
+                filing.message(&message)
+            })
+        })?;
         for ((to, stream), open) in streams {
             let answered = Answered { stream, floor: open.floor, missing: open.missing };
             let ack = self.receiver.acknowledge(answered, &open.mark, open.conflicts, None);

@@ -195,6 +195,7 @@ fn import_events(writer: &mut Writer, file: &Path) -> anyhow::Result<()> {
     let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let mut tally = Tally::default();
     let mut run = Run::default();
+    let mut group = Group::default();
     let mut bad_lines = 0_u64;
     for (n, line) in BufReader::new(opened).lines().enumerate() {
         let line = match line {
@@ -212,7 +213,7 @@ fn import_events(writer: &mut Writer, file: &Path) -> anyhow::Result<()> {
         match serde_json::from_str::<Line<'_>>(&line) {
             Ok(line) if batch::is_sendable(line.event.get().as_bytes()) => {
                 if !run.takes(&line) {
-                    run.flush(writer, &mut tally)?;
+                    run.flush(&mut group, writer, &mut tally)?;
                 }
                 run.push(&line);
             }
@@ -231,7 +232,8 @@ fn import_events(writer: &mut Writer, file: &Path) -> anyhow::Result<()> {
             }
         }
     }
-    run.flush(writer, &mut tally)?;
+    run.flush(&mut group, writer, &mut tally)?;
+    group.commit(writer, &mut tally)?;
     tally.say();
     if bad_lines > 0 {
         bail!("{bad_lines} lines of {} were left out (see above)", file.display());
@@ -239,7 +241,27 @@ fn import_events(writer: &mut Writer, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Events of one stream with consecutive numbers: what fits into one batch.
+/// So many batches are committed at once: a commit waits for the disk.
+const BATCHES_AT_ONCE: usize = 256;
+
+/// Batches of one stream, each with when it was received.
+#[derive(Debug, Default)]
+struct Group {
+    key: Option<(AgentAddress, StreamId)>,
+    batches: Vec<(Vec<u8>, UtcMillis)>,
+}
+
+impl Group {
+    fn commit(&mut self, writer: &mut Writer, tally: &mut Tally) -> anyhow::Result<()> {
+        let batches = std::mem::take(&mut self.batches);
+        let Some((agent, _)) = self.key.take() else { return Ok(()) };
+        let messages = batches.iter().map(|(payload, received)| (Inbound { from: &agent, payload }, *received));
+        tally.add(&writer.commit_at(messages)?);
+        Ok(())
+    }
+}
+
+/// Events of one stream with consecutive numbers that were received together: what fits into one batch.
 #[derive(Debug, Default)]
 struct Run {
     key: Option<(AgentAddress, StreamId)>,
@@ -255,6 +277,7 @@ impl Run {
             && agent.agent == line.agent
             && agent.site == line.site
             && agent.trust == line.trust
+            && self.received == Some(line.received)
             && line.seq.0 == self.first + self.events.len() as u64
             && self.events.len() < batch::MAX_BATCH_EVENTS
     }
@@ -269,15 +292,19 @@ impl Run {
         self.events.push(line.event.get().as_bytes().to_vec());
     }
 
-    fn flush(&mut self, writer: &mut Writer, tally: &mut Tally) -> anyhow::Result<()> {
-        let Some((agent, stream)) = self.key.take() else { return Ok(()) };
+    fn flush(&mut self, group: &mut Group, writer: &mut Writer, tally: &mut Tally) -> anyhow::Result<()> {
+        let Some(key) = self.key.take() else { return Ok(()) };
         let events = std::mem::take(&mut self.events);
         let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
         // A floor of 1: what lies before in the stream is not known to be gone, it is only not in this file.
-        let payload =
-            batch::encode(stream, Seq(self.first), Seq::FIRST, events.iter().map(Vec::as_slice), &mut buffer)?;
-        let done = writer.commit(&[Inbound { from: &agent, payload }], self.received.unwrap_or_else(wall_now))?;
-        tally.add(&done);
+        let length =
+            batch::encode(key.1, Seq(self.first), Seq::FIRST, events.iter().map(Vec::as_slice), &mut buffer)?.len();
+        buffer.truncate(length);
+        if group.batches.len() >= BATCHES_AT_ONCE || group.key.as_ref().is_some_and(|held| *held != key) {
+            group.commit(writer, tally)?;
+        }
+        group.key = Some(key);
+        group.batches.push((buffer, self.received.unwrap_or_else(wall_now)));
         Ok(())
     }
 }
