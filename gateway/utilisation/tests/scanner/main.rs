@@ -3,4 +3,5 @@
 
 mod examples;
 mod records;
+mod reference;
 mod rooms;

@@ -34,6 +34,11 @@ pub fn at(text: &str) -> UtcMillis {
     UtcMillis::saturating(MIDNIGHT + i64::from(clock(text).num_seconds_from_midnight()) * 1000)
 }
 
+/// So many minutes into that day.
+pub fn minute(of_day: i64) -> UtcMillis {
+    UtcMillis::saturating(MIDNIGHT).plus_minutes(of_day)
+}
+
 /// A token of a name.
 pub fn token(name: &str) -> Token {
     // FNV-1a: a name may be longer than a token.
