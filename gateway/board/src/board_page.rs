@@ -14,6 +14,7 @@ use crate::board_row::{RowContext, row, row_id};
 use crate::board_tables::tables;
 use crate::day_figures::{DayFigures, kpis};
 use crate::room_state::{RoomView, full_minute};
+use crate::scanner_rows::scanners;
 use crate::shell::{Theme, page};
 use crate::source::SiteDay;
 use crate::wording::{Local, day_and_month, long_date};
@@ -93,6 +94,7 @@ pub(crate) fn board(day: &SiteDay, context: &BoardContext<'_>, site_query: &str)
         (row_id(view), &view.room.name, view.room.kind).hash(&mut layout);
         parts.push(part(&row_id(view), &row(view, &row_context)));
     }
+    parts.push(part("scanners", &scanners(day)));
     parts.push(part("tables", &tables(&views, &row_context)));
     let rooms = part("rooms", &rooms(&views, &row_context, day, context, site_query));
     Board {
@@ -208,7 +210,7 @@ fn rooms(
     kinds.dedup();
     html! {
         main.rooms id="rooms" data-from=[row_context.axis.map(|axis| axis.from.millis())] data-to=[row_context.axis.map(|axis| axis.to.millis())] {
-            @if row_context.axis.is_none() {
+            @if row_context.axis.is_none() && day.rooms.iter().all(|room| room.scans.is_empty()) {
                 p.empty {
                     "No list on " (long_date(day.date)) "."
                     @if let Some(latest) = context.latest_day.filter(|&latest| latest != day.date) {
@@ -228,6 +230,7 @@ fn rooms(
                 }
                 @for view in shown.iter().filter(|view| view.room.kind == kind) { (row(view, row_context)) }
             }
+            (scanners(day))
         }
     }
 }

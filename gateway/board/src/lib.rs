@@ -20,6 +20,7 @@ mod glyphs;
 mod live;
 mod room_state;
 mod routes;
+mod scanner_rows;
 mod shell;
 pub mod source;
 mod standing;

@@ -14,6 +14,7 @@ use utilisation::facts::Plan;
 use utilisation::quantity::{Minutes, Ratio};
 use utilisation::result::{CaseResult, SessionResult};
 use utilisation::rules::RuleSet;
+use utilisation::scanner::result::ScannerSession;
 
 /// Where the pages get their figures. The methods are called from blocking threads, so they may read a database.
 pub trait Source: Send + Sync + 'static {
@@ -118,6 +119,8 @@ pub struct RoomDay {
     pub kind: RoomKind,
     /// Its lists of the date in order of planned start, measured with every segment.
     pub lists: Vec<SessionResult>,
+    /// Of a scanner room its sessions of the date; theatre-like rooms have none.
+    pub scans: Vec<ScannerSession>,
     /// How fresh its data is.
     pub feed: Feed,
 }

@@ -136,7 +136,13 @@ impl StoreSource {
         let timeline = timeline_around(reader, row, date)?;
         let facts = timeline.facts(&self.precedence);
         let result = measure_room(timeline.room(), &facts, &self.rules, self.counted_to(row), Detail::Audit);
+        let scans = if timeline.room().kind.is_theatre_like() {
+            Vec::new()
+        } else {
+            self.scanners.measure(&timeline, &self.precedence, self.counted_to(row)).sessions
+        };
         Ok(RoomDay {
+            scans: scans.into_iter().filter(|session| session.local_date == date).collect(),
             room: row.room.clone(),
             name: self.names.room(row),
             short: short_name(&row.room),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use board::source::{Condition, Feed, Severity, SourceError};
-use room_events::{Label, RoomKind};
+use board::source::{Condition, Feed, RoomDay, Severity, SourceError};
+use room_events::{Label, RoomKind, UtcMillis};
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
 
@@ -274,6 +274,71 @@ async fn scanner_rooms_are_not_shown_by_theatre_measures() {
     let row = text(element(&html, "section", "room-endo-1"));
     assert!(!row.contains("85 %"), "the target is for elective theatre lists only: {row}");
     assert!(text(element(&html, "header", "kpis")).contains("no elective list"));
+}
+
+/// A CT session from 08:00 with an exam of 20 minutes and one in progress, measured at `now`.
+fn scanning(now: UtcMillis, alive_to: UtcMillis) -> RoomDay {
+    use room_events::{RoomId, StepState, Token};
+    use utilisation::facts::{ScannerFacts, SessionPlan, Step};
+    use utilisation::scanner::{Conditions, rules::ScannerRules};
+    use utilisation::targets::Targets;
+
+    let mut day = room("ct-1", &[plan("08:00", "18:00", "CT")], Vec::new(), now);
+    day.kind = RoomKind::Ct;
+    day.feed.last_heard = Some(alive_to);
+    let step = |id, start, end: Option<&str>| Step {
+        id: Token { key: 1, digest: id },
+        state: if end.is_some() { StepState::Completed } else { StepState::InProgress },
+        start: at(start),
+        end: end.map(at),
+        last_image: None,
+        accessions: Vec::new(),
+        visit: None,
+        patient: None,
+        protocol: None,
+        reason: None,
+        captured: at(start),
+        conflicting: false,
+    };
+    let facts = ScannerFacts {
+        sessions: vec![SessionPlan {
+            key: room_events::SessionKey::new("day").unwrap(),
+            revisions: vec![plan("08:00", "18:00", "CT")],
+        }],
+        cases: Vec::new(),
+        steps: vec![step(1, "08:05", Some("08:25")), step(2, "08:50", None)],
+        alive: (0..).map(|n| at("08:00").plus_minutes(5 * n)).take_while(|beat| *beat <= alive_to).collect(),
+    };
+    let ct = utilisation::facts::Room {
+        trust: room_events::TrustId::new("t").unwrap(),
+        site: room_events::SiteId::new("main").unwrap(),
+        room: RoomId::new("ct-1").unwrap(),
+        kind: RoomKind::Ct,
+        zone: chrono_tz::Europe::London,
+    };
+    let (rules, scanner, targets) =
+        (utilisation::rules::RuleSet::default(), ScannerRules::default(), Targets::built_in());
+    let under = Conditions { rules: &rules, scanner: &scanner, closures: &[], targets: &targets };
+    day.scans = utilisation::scanner::measure_room(&ct, &facts, under, now).sessions;
+    day
+}
+
+#[tokio::test]
+async fn a_scanner_is_shown_by_scans_per_hour_against_target() {
+    let html = page(FixedSource::new(site(vec![scanning(at("09:00"), at("09:00"))], at("09:00"))), "/").await;
+    let words = text(element(&html, "section", "scanners"));
+    for expected in ["Scanning 10 min", "1.0", "4", "3", "+5 min", "25 min", "100 %"] {
+        assert!(words.contains(expected), "{expected:?} is missing in: {words}");
+    }
+    assert!(!html.contains("No list on"));
+}
+
+#[tokio::test]
+async fn a_silent_scanner_is_unknown_and_has_no_rate() {
+    let html = page(FixedSource::new(site(vec![scanning(at("12:00"), at("09:00"))], at("12:00"))), "/").await;
+    let words = text(element(&html, "section", "scanners"));
+    assert!(words.contains("Unknown") && words.contains("not known (1.0 per observed hour)"), "{words}");
+    assert!(!words.contains("Idle"), "{words}");
 }
 
 #[tokio::test]
