@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use case_extract::{Extract, FileError, Joined, LocalTokens, Mapping, Reader};
 
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 20;
 
 #[allow(clippy::disallowed_methods, reason = "an example that measures time")]
 fn main() -> Result<(), Box<dyn Error>> {
