@@ -12,6 +12,10 @@ pub enum Peer {
     Mosquitto,
     /// The browser of Debian's package `chromium`.
     Chromium,
+    /// A Python with PyPI's `pynetdicom`: a scanner. Its test needs mosquitto too.
+    Pynetdicom,
+    /// `echoscu` of Debian's package `dcmtk`.
+    Dcmtk,
 }
 
 impl Peer {
@@ -20,6 +24,8 @@ impl Peer {
         let candidates: &[&str] = match self {
             Self::Mosquitto => &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"],
             Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
+            Self::Dcmtk => &["/usr/bin/echoscu"],
+            Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with_pynetdicom()),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())
     }
@@ -29,6 +35,16 @@ impl Peer {
         let required = std::env::var_os("TOUCHTIME_REQUIRE_PEERS").is_some_and(|v| v == "1");
         self.program().is_none() && !required
     }
+}
+
+/// The environment that `.ci/run` makes, or the system's Python.
+fn python_with_pynetdicom() -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/ci-python/bin/python");
+    [own, PathBuf::from("/usr/bin/python3")].into_iter().find(|python| {
+        let mut command = Command::new(python);
+        command.args(["-c", "import pynetdicom"]).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    })
 }
 
 /// A port on loopback that was free a moment ago.

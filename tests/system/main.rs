@@ -5,6 +5,7 @@ mod board;
 mod certificates;
 mod collectors;
 mod command_line;
+mod dicom;
 mod hostile;
 mod no_std;
 mod path;
@@ -44,6 +45,12 @@ fn main() -> std::process::ExitCode {
         test("what_is_held_back_is_listed_shown_and_tried_again", upkeep::quarantine_on_the_command_line),
         test("a_backup_comes_back_and_a_damaged_one_does_not", upkeep::backup_and_restore),
         test("a_store_of_an_earlier_version_is_upgraded_on_request", upkeep::stores_of_other_versions),
+        needs(
+            Peer::Pynetdicom,
+            "a_performed_step_reaches_the_store_and_no_name_or_number_does",
+            dicom::a_performed_step_reaches_the_store,
+        ),
+        needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         needs(
             Peer::Mosquitto,

@@ -14,10 +14,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use room_events::{RoomId, SourceId, UtcMillis};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::agent::{Agent, Shared};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, model};
+#[cfg(feature = "dicom")]
+use crate::dicom::DicomFeed;
 use crate::extract_file::{self, ExtractFile, Paths};
 use crate::outbox::{Contents, OutboxError};
 use crate::played::PlayedTime;
@@ -169,26 +172,67 @@ fn on_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::R
 }
 
 async fn run_agent(config: Config) -> anyhow::Result<ExitCode> {
-    let feed = ExtractFeed::of(&config).or_misuse()?;
-    if feed.is_none() {
-        tracing::warn!("no feed is configured: the agent only sends what its outbox holds (see extract.folder)");
+    let feeds = Feeds::of(&config).or_misuse()?;
+    if feeds.is_none() {
+        tracing::warn!(
+            "no feed is configured: the agent only sends what its outbox holds (see extract.folder, dicom.listen)"
+        );
     }
     let mut signals = Signals::new()?;
     let clock = Arc::new(Clock::system(config.clock.synchronised_file.clone()));
     let running = Running::start(&config, clock)?;
-    let feed = feed.map(|feed| tokio::spawn(feed.watch(running.shared.clone())));
-    match feed {
-        Some(mut feed) => tokio::select! {
-            () = signals.next() => feed.abort(),
-            ended = &mut feed => {
-                running.stop().await;
-                return ended.map(|()| ExitCode::FAILURE).context("the extract feed ended");
-            }
-        },
-        None => signals.next().await,
-    }
+    let mut tasks = feeds.start(&running.shared);
+    let ended = tokio::select! {
+        () = signals.next() => None,
+        Some(ended) = tasks.join_next() => Some(ended),
+    };
+    tasks.shutdown().await;
     running.stop().await;
-    Ok(ExitCode::SUCCESS)
+    match ended {
+        None => Ok(ExitCode::SUCCESS),
+        Some(ended) => ended.context("a feed ended")?.map(|()| ExitCode::FAILURE),
+    }
+}
+
+/// The feeds that a configuration asks for.
+struct Feeds {
+    extract: Option<ExtractFeed>,
+    #[cfg(feature = "dicom")]
+    dicom: Option<DicomFeed>,
+}
+
+impl Feeds {
+    fn of(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            extract: ExtractFeed::of(config)?,
+            #[cfg(feature = "dicom")]
+            dicom: DicomFeed::of(config)?,
+        })
+    }
+
+    fn is_none(&self) -> bool {
+        #[cfg(feature = "dicom")]
+        if self.dicom.is_some() {
+            return false;
+        }
+        self.extract.is_none()
+    }
+
+    fn start(self, shared: &Arc<Shared>) -> JoinSet<anyhow::Result<()>> {
+        let mut tasks = JoinSet::new();
+        if let Some(feed) = self.extract {
+            let shared = shared.clone();
+            tasks.spawn(async move {
+                feed.watch(shared).await;
+                Ok(())
+            });
+        }
+        #[cfg(feature = "dicom")]
+        if let Some(feed) = self.dicom {
+            tasks.spawn(feed.listen(shared.clone()));
+        }
+        tasks
+    }
 }
 
 /// What runs beside the feeds.

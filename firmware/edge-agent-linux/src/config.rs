@@ -2,11 +2,13 @@
 //!
 //! [`KEYS`] is the documentation, the text of `touchtime-agent config` and the list that keys are checked against.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use broker_tls::TlsFiles;
+use chrono_tz::Tz;
 use room_events::topic::AgentAddress;
-use room_events::{AgentId, SiteId, SourceId, TrustId};
+use room_events::{AgentId, RoomId, SiteId, SourceId, TrustId};
 use serde::Deserialize;
 
 /// A key of agent.toml.
@@ -110,6 +112,19 @@ pub const KEYS: &[Key] = &[
     ),
     key("extract.poll-seconds", "5", "", "How often the folder is looked at."),
     key("extract.source", "\"theatre-system\"", "", "The name of the source in events."),
+    key("dicom.listen", "-", "\"0.0.0.0:11112\"", "Where scanners send their performed steps; absent: nowhere."),
+    key("dicom.ae-title", "\"TOUCHTIME\"", "", "The AE title that they call."),
+    key(
+        "dicom.scanners",
+        "[]",
+        "",
+        "Who may call, and the room of its steps: { calling = \"MR1\", room = \"mri-1\" }; for a forwarder one entry per station, { calling = \"RIS\", station = \"CT1\", room = \"ct-1\" }. Others are refused.",
+    ),
+    key("dicom.zone", "\"Europe/London\"", "", "The zone of times that come without an offset."),
+    key("dicom.idle-seconds", "60", "", "An association on which nothing comes is ended."),
+    key("dicom.max-associations", "32", "", "Associations at once; more are closed."),
+    key("dicom.max-message-kib", "1024", "", "The most of one message."),
+    key("dicom.source", "\"scanners\"", "", "The name of the source in events."),
 ];
 
 /// Why there is no configuration; names file, key and remedy.
@@ -154,6 +169,9 @@ pub struct Config {
     /// The extract feed.
     #[serde(default)]
     pub extract: Extract,
+    /// The DICOM feed.
+    #[serde(default)]
+    pub dicom: Dicom,
 }
 
 /// `[broker]`
@@ -299,6 +317,41 @@ table!(
     }
 );
 
+table!(
+    /// `[dicom]`
+    Dicom {
+        /// Where to listen.
+        listen: Option<SocketAddr> = None,
+        /// The AE title that is called.
+        ae_title: String = "TOUCHTIME".to_owned(),
+        /// Who may call.
+        scanners: Vec<Scanner> = Vec::new(),
+        /// The zone of times without offset.
+        zone: Tz = Tz::Europe__London,
+        /// How long an association may be silent.
+        idle_seconds: u16 = 60,
+        /// Associations at once.
+        max_associations: u16 = 32,
+        /// The most of one message.
+        max_message_kib: u16 = 1024,
+        /// The source's name.
+        source: String = "scanners".to_owned(),
+    }
+);
+
+/// An entry of `dicom.scanners`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scanner {
+    /// The calling AE title.
+    pub calling: String,
+    /// The performed station AE title; absent: every station that this caller sends for.
+    #[serde(default)]
+    pub station: Option<String>,
+    /// The room.
+    pub room: RoomId,
+}
+
 impl Config {
     /// Reads and checks the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -349,6 +402,9 @@ impl Config {
             ("broker.keep-alive-seconds", self.broker.keep_alive_seconds.into(), 5..=3600),
             ("alive.every-seconds", self.alive.every_seconds.into(), 10..=3600),
             ("extract.poll-seconds", self.extract.poll_seconds.into(), 1..=3600),
+            ("dicom.idle-seconds", self.dicom.idle_seconds.into(), 1..=3600),
+            ("dicom.max-associations", self.dicom.max_associations.into(), 1..=1000),
+            ("dicom.max-message-kib", self.dicom.max_message_kib.into(), 16..=16_384),
         ] {
             if !range.contains(&value) {
                 return Err(format!("`{path}` is {value} (give {} to {})", range.start(), range.end()));
@@ -358,6 +414,7 @@ impl Config {
             return Err(format!("`extract.source` {error}"));
         }
         self.broker.tls()?;
+        self.dicom.check(self.tokens.key_file.is_some())?;
         if self.extract.folder.is_some() && self.extract.mapping.is_none() {
             return Err("`extract.folder` is given without `extract.mapping` (name the mapping file)".to_owned());
         }
@@ -365,6 +422,45 @@ impl Config {
             return Err(
                 "`extract.folder` is given without `tokens.key-file` (make one with `touchtime-agent key`)".to_owned()
             );
+        }
+        Ok(())
+    }
+}
+
+impl Dicom {
+    fn check(&self, has_key: bool) -> Result<(), String> {
+        if let Err(error) = SourceId::new(&self.source) {
+            return Err(format!("`dicom.source` {error}"));
+        }
+        let titles = self.scanners.iter().flat_map(|scanner| [Some(&scanner.calling), scanner.station.as_ref()]);
+        for title in titles.flatten().chain([&self.ae_title]) {
+            let is_title =
+                (1..=16).contains(&title.len()) && title.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\\');
+            if !is_title || title.trim() != title {
+                return Err(format!(
+                    "`dicom`: {title:?} is not an AE title (1 to 16 characters of ASCII, none around it)"
+                ));
+            }
+        }
+        for (n, scanner) in self.scanners.iter().enumerate() {
+            let is_same = |other: &Scanner| other.calling == scanner.calling && other.station == scanner.station;
+            if self.scanners.iter().take(n).any(is_same) {
+                return Err(format!(
+                    "`dicom.scanners` names {} twice with the same station (remove one)",
+                    scanner.calling
+                ));
+            }
+        }
+        if self.listen.is_some() && self.scanners.is_empty() {
+            return Err("`dicom.listen` is given without `dicom.scanners` (name who may call, and the room)".to_owned());
+        }
+        if self.listen.is_some() && !has_key {
+            return Err(
+                "`dicom.listen` is given without `tokens.key-file` (make one with `touchtime-agent key`)".to_owned()
+            );
+        }
+        if self.listen.is_some() && !cfg!(feature = "dicom") {
+            return Err("`dicom.listen` is given, and this agent was built without DICOM".to_owned());
         }
         Ok(())
     }
@@ -512,6 +608,11 @@ mod tests {
                 "`broker.crl-file` is given without `broker.ca-file`",
             ),
             (format!("{LEAST}[extract]\nfolder = '/x'\n"), "without `extract.mapping`"),
+            (format!("{LEAST}[dicom]\nlisten = '127.0.0.1:1'\n"), "without `dicom.scanners`"),
+            (
+                format!("{LEAST}[dicom]\nscanners = [{{ calling = 'MR1 ', room = 'mri-1' }}]\n"),
+                "\"MR1 \" is not an AE title",
+            ),
             (LEAST.replace("[broker]", "[broker"), "agent.toml: line 5"),
         ] {
             let error = Config::parse("agent.toml", &text).unwrap_err().to_string();

@@ -8,6 +8,7 @@
 //! - [`agent`]: the [`agent::Agent`] that feeds and connection share: record, send, acknowledge, delete.
 //! - [`outbox`]: events on disk (redb). [`link`]: the connection to the broker (rumqttc). [`clock`]: the only clock.
 //! - [`watch`]: the extract feed. [`replay`]: one extract in the order of its time. [`extract_file`]: reading one.
+//! - `dicom`: the DICOM feed (feature `dicom`).
 //! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
 //! - [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
 //! - [`status_file`]: what a running agent tells `touchtime-agent outbox`.
@@ -17,6 +18,8 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "dicom")]
+pub mod dicom;
 pub mod extract_file;
 pub mod link;
 pub mod outbox;

@@ -1,0 +1,157 @@
+//! The DICOM feed: listens for scanners, or for what forwards their messages, and records their performed steps.
+//!
+//! It answers C-ECHO, and N-CREATE and N-SET of Modality Performed Procedure Step. A scanner is answered only when the
+//! step is on the disk. An association is a task of its own: what goes wrong in one ends that one.
+//!
+//! It is meant as an additional destination, never in line: scanning goes on without it.
+
+mod association;
+mod known_steps;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono_tz::Tz;
+use edge_agent::Observed;
+use room_events::{Alive, ClockQuality, Observation, RoomId, SourceId};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::agent::Shared;
+use crate::config::{Config, Scanner};
+use crate::token_key::TokenKey;
+use known_steps::KnownSteps;
+
+/// Stations that are named in the log once each; more are only counted as messages.
+const MAX_NAMED_STATIONS: usize = 100;
+
+/// How long to wait when the system gives no connection (too many open files).
+const AFTER_ACCEPT_ERROR: Duration = Duration::from_secs(1);
+
+/// The feed's settings and what it knows.
+#[derive(Debug)]
+pub struct DicomFeed {
+    listen: SocketAddr,
+    called: String,
+    scanners: Vec<Scanner>,
+    zone: Tz,
+    key: TokenKey,
+    source: SourceId,
+    idle: Duration,
+    max_message_bytes: usize,
+    max_associations: usize,
+    alive_every: Duration,
+    known: KnownSteps,
+    unlisted: Mutex<BTreeSet<String>>,
+}
+
+impl DicomFeed {
+    /// The feed of a configuration, if it has one.
+    pub fn of(config: &Config) -> anyhow::Result<Option<Self>> {
+        let dicom = &config.dicom;
+        let (Some(listen), Some(key_file)) = (dicom.listen, &config.tokens.key_file) else { return Ok(None) };
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("data-dir {} cannot be made", config.data_dir.display()))?;
+        Ok(Some(Self {
+            listen,
+            called: dicom.ae_title.clone(),
+            scanners: dicom.scanners.clone(),
+            zone: dicom.zone,
+            key: TokenKey::read(key_file)?,
+            source: SourceId::new(&dicom.source).context("dicom.source")?,
+            idle: Duration::from_secs(dicom.idle_seconds.into()),
+            max_message_bytes: usize::from(dicom.max_message_kib) * 1024,
+            max_associations: dicom.max_associations.into(),
+            alive_every: Duration::from_secs(config.alive.every_seconds.into()),
+            known: KnownSteps::open(&config.data_dir)?,
+            unlisted: Mutex::default(),
+        }))
+    }
+
+    /// Listens until the task is aborted; ends at once when the address cannot be listened on.
+    pub async fn listen(self, shared: Arc<Shared>) -> anyhow::Result<()> {
+        let address = self.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("dicom.listen {address} cannot be listened on (is another program there?)"))?;
+        tracing::info!(%address, ae_title = self.called, scanners = self.scanners.len(), "listening for scanners");
+        if let Err(error) = self.known.forget_old(shared.agent().clock().now()) {
+            tracing::warn!(error = format!("{error:#}"), "steps of the past cannot be forgotten");
+        }
+        let feed = Arc::new(self);
+        let places = Arc::new(Semaphore::new(feed.max_associations));
+        let mut alive_timer = tokio::time::interval(feed.alive_every);
+        loop {
+            tokio::select! {
+                _ = alive_timer.tick() => feed.say_alive(&shared),
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, peer)) => {
+                        let Ok(place) = places.clone().try_acquire_owned() else {
+                            tracing::warn!(%peer, "a connection is closed: there are dicom.max-associations already");
+                            continue;
+                        };
+                        let (feed, shared) = (feed.clone(), shared.clone());
+                        tokio::spawn(async move {
+                            association::serve(&feed, &shared, socket, peer).await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "no connection can be taken");
+                        tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+                    }
+                },
+            }
+        }
+    }
+
+    /// The room of a step, by who sent it and which station performs it.
+    fn scanner(&self, calling: &str, station: Option<&str>) -> Option<&Scanner> {
+        let mut of_caller = self.scanners.iter().filter(|scanner| scanner.calling == calling);
+        let exact =
+            of_caller.clone().find(|scanner| scanner.station.is_some() && scanner.station.as_deref() == station);
+        exact.or_else(|| of_caller.find(|scanner| scanner.station.is_none()))
+    }
+
+    /// Whether the caller sends for stations by name, and so perhaps for some without a room.
+    fn is_forwarder(&self, calling: &str) -> bool {
+        let mut of_caller = self.scanners.iter().filter(|scanner| scanner.calling == calling);
+        of_caller.all(|scanner| scanner.station.is_some())
+    }
+
+    /// A forwarder sends the steps of all scanners; those without a room are none of ours. Each is named once.
+    fn note_unlisted(&self, calling: &str, station: Option<&str>) {
+        let station = station.unwrap_or("(none)");
+        let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        if unlisted.len() < MAX_NAMED_STATIONS && unlisted.insert(station.to_owned()) {
+            tracing::warn!(
+                calling,
+                ?station,
+                "steps of this station are not recorded (give it a room in dicom.scanners)"
+            );
+        }
+    }
+
+    fn say_alive(&self, shared: &Shared) {
+        let rooms: BTreeSet<&RoomId> = self.scanners.iter().map(|scanner| &scanner.room).collect();
+        for room in rooms {
+            let at = shared.agent().clock().now();
+            let obs = Observation::Alive(Alive {});
+            shared.agent().record_or_count(&self.observed(Some(room.clone()), at, None, obs));
+        }
+        shared.recorded.notify_one();
+    }
+
+    fn observed(
+        &self,
+        room: Option<RoomId>,
+        at: room_events::UtcMillis,
+        clock: Option<ClockQuality>,
+        obs: Observation,
+    ) -> Observed {
+        Observed { source: self.source.clone(), order: None, site: None, room, at, clock, obs }
+    }
+}

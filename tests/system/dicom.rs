@@ -1,0 +1,145 @@
+//! Scanners as they are: pynetdicom tells performed steps, dcmtk asks whether anybody is there.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port, mosquitto};
+use touchtime_tests::programs::{agent, root, run, touchtime};
+
+/// What the messages hold and nobody else may: see `tests/data/performed_steps.py`.
+const SECRETS: [&str; 9] =
+    ["featherstonehaugh", "9434765919", "acc-88331", "vis-4477", "rp-5512", "pps-9021", "19511230", "9.7777", "mrs "];
+
+struct Department<'a> {
+    dir: &'a Path,
+    broker_port: u16,
+    port: u16,
+}
+
+impl Department<'_> {
+    fn agent(&self) -> Running {
+        let shown = self.dir.display();
+        let text = format!(
+            "trust = 'demo'\nsite = 'main'\nagent = 'scan'\ndata-dir = '{shown}/data'\n[broker]\nhost = '127.0.0.1'\n\
+             port = {}\n[collectors]\nrequired = ['c1']\n[tokens]\nkey-file = '{shown}/token.key'\n[dicom]\n\
+             listen = '127.0.0.1:{}'\nscanners = [{{ calling = 'MR1', room = 'mri-1' }}]\n",
+            self.broker_port, self.port
+        );
+        fs::write(self.dir.join("agent.toml"), text).expect("written");
+        let log = File::options().create(true).append(true).open(self.dir.join("agent.log")).expect("a log");
+        let started = agent().args(["run", "--config"]).arg(self.dir.join("agent.toml")).stderr(log).running();
+        await_port(self.port);
+        started
+    }
+
+    fn tell(&self, called: &str, calling: &str, what: &str) -> String {
+        let python = Peer::Pynetdicom.program().expect("pynetdicom is installed");
+        let script = root().join("tests/data/performed_steps.py");
+        let port = self.port.to_string();
+        run(Command::new(python).arg(script).args([&port, called, calling, what])).good()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("agent.log")).expect("a log")
+    }
+
+    fn events(&self) -> Vec<serde_json::Value> {
+        let store = self.dir.join("store");
+        let all = run(touchtime().args(["export", "events", "-", "--format", "ndjson", "--store"]).arg(store)).out;
+        all.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+trait Start {
+    fn running(&mut self) -> Running;
+}
+
+impl Start for Command {
+    fn running(&mut self) -> Running {
+        Running::start(self)
+    }
+}
+
+/// Through a restart between the two halves of a step, past senders of nonsense, into a store; and no name or number is
+/// in any byte that the agent or the collector wrote.
+pub fn a_performed_step_reaches_the_store() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let (_broker, broker_port) = mosquitto(dir);
+    run(agent().arg("key").arg(dir.join("token.key"))).good();
+    let shown = dir.display();
+    let text = format!(
+        "trust = 'demo'\n[store]\ndir = '{shown}/store'\n[broker]\nhost = '127.0.0.1'\nport = {broker_port}\n\
+         [collector]\nid = 'c1'\n[board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
+        free_port()
+    );
+    fs::write(dir.join("gateway.toml"), text).expect("written");
+    let log = File::create(dir.join("collector.log")).expect("a log");
+    let _collector = touchtime().args(["run", "--config"]).arg(dir.join("gateway.toml")).stderr(log).running();
+    let department = Department { dir, broker_port, port: free_port() };
+
+    let first = department.agent();
+    // An answer to what was never begun, a beginning, the same again, one without a start.
+    let told = department.tell("TOUCHTIME", "MR1", "begin");
+    assert_eq!(told, "echo 0000\nset 0112\ncreate 0000\ncreate 0111\ncreate 0120\n");
+    drop(first);
+
+    let _second = department.agent();
+    for nonsense in
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x01\0\0\0\0\x08cut", b"\x01\0\xff\xff\xff\xff", b"\x04\0\0\0\0\x02ab"]
+    {
+        let mut socket = TcpStream::connect(("127.0.0.1", department.port)).expect("connected");
+        socket.write_all(nonsense).expect("sent");
+    }
+    // What the standard calls: by the service user, calling AE title not recognised; called one not recognised.
+    assert_eq!(department.tell("TOUCHTIME", "MR9", "end"), "rejected 1 1 3\n");
+    assert_eq!(department.tell("OTHER", "MR1", "end"), "rejected 1 1 7\n");
+    assert!(department.log().contains("no entry of dicom.scanners has this calling AE title"), "{}", department.log());
+    assert_eq!(department.tell("TOUCHTIME", "MR1", "end"), "echo 0000\nset 0000\nset 0110\n");
+
+    let of_steps = || {
+        let events = department.events().into_iter();
+        events.filter(|event| event.to_string().contains("performed_step")).collect::<Vec<_>>()
+    };
+    await_that("both states of the step are stored", || of_steps().len() == 2);
+    // 10:15:30 and 10:40 in London are 09:15:30 and 09:40 UTC.
+    let text = of_steps().iter().map(ToString::to_string).collect::<String>();
+    for part in ["in_progress", "completed", "1657790130000", "1657791600000", "mri-1", "MRI head"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!department.log().contains("panicked"), "{}", department.log());
+    assert_nothing_leaked(dir);
+}
+
+fn assert_nothing_leaked(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            assert_nothing_leaked(&path);
+            continue;
+        }
+        let bytes = fs::read(&path).expect("a file").to_ascii_lowercase();
+        for secret in SECRETS {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in {}", path.display());
+        }
+    }
+}
+
+/// dcmtk's `echoscu` finds the agent, and is refused under a name that is not listed.
+pub fn echoscu_is_answered() {
+    let dir = tempfile::tempdir().expect("a folder");
+    run(agent().arg("key").arg(dir.path().join("token.key"))).good();
+    let department = Department { dir: dir.path(), broker_port: free_port(), port: free_port() };
+    let _agent = department.agent();
+    let echo = |calling: &str| {
+        let program = Peer::Dcmtk.program().expect("dcmtk is installed");
+        let port = department.port.to_string();
+        run(Command::new(program).args(["-aet", calling, "-aec", "TOUCHTIME", "127.0.0.1", &port])).code
+    };
+    assert_eq!(echo("MR1"), Some(0));
+    assert_ne!(echo("MR9"), Some(0));
+}
