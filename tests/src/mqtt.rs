@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The reason code of a refusal: the access rules do not allow it.
 pub const NOT_AUTHORISED: u8 = 135;
 
-/// A connection to a broker. Publishes are QoS 1; what comes in is QoS 0.
+/// A connection to a broker. Publishes are QoS 1.
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
@@ -36,6 +36,8 @@ pub enum Packet {
         topic: String,
         /// Its bytes.
         payload: Vec<u8>,
+        /// The number under which it is to be confirmed; none at QoS 0.
+        id: Option<u16>,
     },
     /// The answer to a subscription.
     SubAck,
@@ -84,16 +86,30 @@ impl Client {
         loop {
             match self.incoming.next_packet().expect("the broker answers") {
                 Packet::SubAck => return messages,
-                Packet::Message { topic, payload } => messages.push((topic, payload)),
+                Packet::Message { topic, payload, .. } => messages.push((topic, payload)),
                 Packet::PubAck { .. } | Packet::Disconnect(_) => {}
             }
         }
     }
 
-    /// Subscribes, and waits for the answer.
+    /// Subscribes at QoS 0, and waits for the answer.
     pub fn subscribe(&mut self, filter: &str) {
+        self.subscribe_at(0, filter);
+    }
+
+    /// Subscribes at QoS 1, and waits for the answer; each message that comes in is to be confirmed.
+    pub fn subscribe_confirming(&mut self, filter: &str) {
+        self.subscribe_at(1, filter);
+    }
+
+    /// Confirms a message to the broker.
+    pub fn confirm(&mut self, id: u16) {
+        self.send(0x40, &id.to_be_bytes());
+    }
+
+    fn subscribe_at(&mut self, quality: u8, filter: &str) {
         let id = self.new_id();
-        self.send(0x82, &[id.to_be_bytes().to_vec(), vec![0], text(filter), vec![0]].concat());
+        self.send(0x82, &[id.to_be_bytes().to_vec(), vec![0], text(filter), vec![quality]].concat());
         while self.incoming.next_packet().expect("the broker answers") != Packet::SubAck {}
     }
 
@@ -229,10 +245,18 @@ impl Incoming {
                     let length =
                         body.get(..2).map(|l| usize::from(l[0]) << 8 | usize::from(l[1])).ok_or_else(broken)?;
                     let topic = body.get(2..2 + length).ok_or_else(broken)?;
+                    let rest = body.get(2 + length..).ok_or_else(broken)?;
+                    let (id, rest) = match kind & 6 {
+                        0 => (None, rest),
+                        _ => {
+                            let (id, rest) = rest.split_first_chunk().ok_or_else(broken)?;
+                            (Some(u16::from_be_bytes(*id)), rest)
+                        }
+                    };
                     // Properties have less than 128 bytes here: a broker adds none.
-                    let properties = usize::from(*body.get(2 + length).ok_or_else(broken)?);
-                    let payload = body.get(3 + length + properties..).ok_or_else(broken)?.to_vec();
-                    Packet::Message { topic: String::from_utf8_lossy(topic).into_owned(), payload }
+                    let (properties, rest) = rest.split_first().ok_or_else(broken)?;
+                    let payload = rest.get(usize::from(*properties)..).ok_or_else(broken)?.to_vec();
+                    Packet::Message { topic: String::from_utf8_lossy(topic).into_owned(), payload, id }
                 }
                 4 => {
                     let id = body.get(..2).map(|id| u16::from_be_bytes([id[0], id[1]])).ok_or_else(broken)?;

@@ -84,7 +84,7 @@ pub fn nobody_writes_or_reads_what_is_anothers() {
     for (user, client, received) in &mut clients {
         for topic in &topics {
             let code = client.publish_and_wait(topic, user.as_bytes(), |packet| {
-                if let Packet::Message { topic, payload } = packet {
+                if let Packet::Message { topic, payload, .. } = packet {
                     received.push((topic, payload));
                 }
             });

@@ -4,7 +4,7 @@ use room_events::UtcMillis;
 use room_events::topic::AgentAddress;
 use rumqttc::v5::mqttbytes::v5::Publish;
 use store::{Acknowledgement, Committed, Inbound, StoreError, Writer};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 
 use crate::Changed;
 
@@ -18,6 +18,8 @@ pub struct Arrival {
     pub publish: Publish,
     /// Counts connections: packet ids mean nothing on another one.
     pub connection: u64,
+    /// Its share of the room for messages, until it is settled.
+    pub share: OwnedSemaphorePermit,
 }
 
 /// What is to be sent after a commit.
@@ -32,7 +34,7 @@ pub struct Answers {
 /// Commits what arrives, as much at once as is waiting, until the channel closes.
 pub fn run(
     mut writer: Writer,
-    mut arrivals: mpsc::Receiver<Arrival>,
+    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
     answers: &mpsc::Sender<Answers>,
     changes: &broadcast::Sender<Changed>,
     now: impl Fn() -> UtcMillis,

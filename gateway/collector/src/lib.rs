@@ -9,6 +9,7 @@ mod connection;
 pub mod intake;
 mod joining;
 mod link;
+mod room;
 mod summaries;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 pub use agents::AgentStatuses;
 pub use connection::ConnectionState;
+use room::Room;
 pub use summaries::{Claim, Role, Summaries, classify};
 
 /// Messages taken from the broker and not yet committed; the broker holds back the rest. Above the broker's default of
@@ -77,17 +79,18 @@ pub async fn run(
     shared: Shared,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    // What an earlier connection delivered may still wait here while the next one delivers; so more than one share of
-    // RECEIVE_MAXIMUM. The polling task never waits for room, so that the answers always get out.
-    let (arrivals, taken) = mpsc::channel(4 * usize::from(RECEIVE_MAXIMUM));
+    // What an earlier connection delivered may still wait here while the next one delivers, and mosquitto does not keep to
+    // RECEIVE_MAXIMUM: so what bounds it is the room for messages. The polling task never waits for that, so that the
+    // answers always get out.
+    let (room, taken) = Room::new();
     // Each holds a group of messages, of up to RECEIVE_MAXIMUM: few, so that memory is bounded whatever a broker sends.
     let (answers, to_send) = mpsc::channel(4);
     // SQLite blocks; it has a thread of its own.
     let intake = std::thread::Builder::new()
         .name("intake".to_owned())
         .spawn(move || intake::run(writer, taken, &answers, &changes, now))?;
-    link::run(settings, shared, arrivals, to_send, stop).await;
-    // The link has dropped its end of `arrivals`, so the thread ends after its last commit.
+    link::run(settings, shared, room, to_send, stop).await;
+    // The link has dropped its end of the room, so the thread ends after its last commit.
     tokio::task::spawn_blocking(move || intake.join())
         .await?
         .map_err(|_| anyhow::anyhow!("the storing thread panicked; see the log above"))

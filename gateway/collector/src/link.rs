@@ -17,12 +17,12 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use store::Acknowledgement;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::intake::{Answers, Arrival};
 use crate::joining::Joining;
+use crate::room::{NoRoom, Room};
 use crate::{RECEIVE_MAXIMUM, Settings, Shared, Summaries};
 
 /// A broker keeps the session so long; longer absences cost only resends by the agents.
@@ -36,7 +36,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) async fn run(
     settings: Settings,
     shared: Shared,
-    arrivals: mpsc::Sender<Arrival>,
+    room: Room,
     mut answers: mpsc::Receiver<Answers>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -68,7 +68,7 @@ pub(crate) async fn run(
             shared.clone(),
             subscribed,
             connection,
-            arrivals.clone(),
+            room.clone(),
         ));
         let ended = loop {
             tokio::select! {
@@ -185,7 +185,7 @@ async fn poll(
     shared: Shared,
     subscribed: watch::Sender<Option<Instant>>,
     connection: u64,
-    arrivals: mpsc::Sender<Arrival>,
+    room: Room,
 ) -> Ended {
     let mut was_up = false;
     let mut left_out = 0_u64;
@@ -261,23 +261,23 @@ async fn poll(
                     continue;
                 }
                 // This task must not wait for room: what would make room waits for this task to send the answers.
-                match arrivals.try_send(Arrival { from, publish, connection }) {
+                match room.put(from, publish, connection) {
                     Ok(()) => {}
-                    Err(TrySendError::Full(arrival)) => {
-                        // The channel holds more than a broker may have outstanding, but some send more: mosquitto 2.0.11
+                    Err(NoRoom::Full(publish)) => {
+                        // There is room for more than a broker may have outstanding, but some send more: mosquitto 2.0.11
                         // does once its queue has filled. The broker is told that this one is done with, its agent is not,
                         // and sends it again.
-                        let _ = client.try_ack(&arrival.publish);
+                        let _ = client.try_ack(&publish);
                         left_out += 1;
                         if left_out.is_power_of_two() {
                             tracing::warn!(
-                                topic = ?arrival.publish.topic,
+                                topic = ?publish.topic,
                                 left_out,
                                 "the broker sends more at once than it may; left to the agents to send again"
                             );
                         }
                     }
-                    Err(TrySendError::Closed(_)) => {
+                    Err(NoRoom::Closed) => {
                         return Ended { was_up, why: "the storing thread has ended".to_owned() };
                     }
                 }
