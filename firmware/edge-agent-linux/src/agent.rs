@@ -12,12 +12,14 @@ use delivery::sender::{Held, Ignored, Span};
 use delivery::status::STATUS_VERSION;
 use delivery::{Ack, AckOutcome, Kept, Next, OpenLoss, Sender, Settings, Space, Status, batch};
 use edge_agent::{EventBytes, Observed, Stamper};
+use room_events::observation::PreviousStream;
 use room_events::{Label, Observation, Seq, StreamId, wire};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, random_128};
 use crate::config::Config;
 use crate::outbox::{Outbox, OutboxError, Progress};
+use crate::status_file::StatusFile;
 
 /// Streams that the sender looks after at once. A process that records something makes one, so only a machine that
 /// restarts all the time has many; the oldest go first.
@@ -56,7 +58,12 @@ impl Agent {
         let stream = StreamId(random_128().context("the operating system gives no random bytes")?);
         let folder = &config.data_dir;
         std::fs::create_dir_all(folder).with_context(|| format!("data-dir {} cannot be made", folder.display()))?;
-        let outbox = Outbox::open(folder, config.outbox.max_mib * 1024 * 1024, stream)?;
+        let mut outbox = Outbox::open(folder, config.outbox.max_mib * 1024 * 1024, stream)?;
+        if outbox.has_vanished() {
+            // The last that was known of it; it may have taken more since.
+            let depth = StatusFile::read(folder).map_or(0, |status| status.depth);
+            outbox.count_vanished(depth.max(1), clock.now());
+        }
         let version = Label::new(env!("CARGO_PKG_VERSION")).context("the program's version")?;
         let boot = clock.boot().context("the operating system gives no random bytes")?;
         let stamper = Stamper::new(config.site.clone(), boot, version.clone()).context("the agent's own source")?;
@@ -101,7 +108,8 @@ impl Agent {
         let mut stamp = |stamped: Result<edge_agent::Stamped, edge_agent::StampError>| {
             stamped.map(|s| events.push(s.bytes)).map_err(|_| OutboxError::NotAnEvent)
         };
-        if self.outbox.is_stream_fresh() {
+        let begins = self.outbox.is_stream_fresh();
+        if begins {
             stamp(self.stamper.start(self.outbox.newest(), capture))?;
         }
         let told = self.outbox.open_loss().map(OpenLoss::told);
@@ -115,6 +123,10 @@ impl Agent {
         loop {
             let error = match self.append(&events, progress, closes_loss) {
                 Ok(()) => break,
+                // The stream has been given up: the next one begins by saying so.
+                Err(OutboxError::Storage(_)) if !begins && self.outbox.is_stream_fresh() => {
+                    return self.record(observed, progress);
+                }
                 Err(error) => error,
             };
             let wanted = match &error {
@@ -143,13 +155,15 @@ impl Agent {
         progress: Option<Progress>,
         tells_loss: bool,
     ) -> Result<(), OutboxError> {
-        let before = self.outbox.newest();
+        let stream = self.stream;
+        let before = self.outbox.newest().filter(|newest| newest.stream == stream).map_or(0, |newest| newest.last.0);
         match self.outbox.append(events, progress, tells_loss) {
             Ok(_) => Ok(()),
             Err(error @ OutboxError::Storage(_)) => {
                 self.recover()?;
                 // An error was told, but the transaction may have reached the disk.
-                if self.outbox.newest() == before { Err(error) } else { Ok(()) }
+                let there = PreviousStream { stream, last: Seq(before + events.len() as u64) };
+                if self.outbox.newest() == Some(there) { Ok(()) } else { Err(error) }
             }
             Err(error) => Err(error),
         }
@@ -430,7 +444,19 @@ impl Agent {
     /// After an error of the disk: opens the outbox anew.
     fn recover(&mut self) -> Result<(), OutboxError> {
         tracing::error!("the disk refused; opening the outbox anew");
+        let before = self.outbox.newest();
         self.outbox.reopen()?;
+        let Some(before) = before else { return Ok(()) };
+        let last = self.outbox.streams().find(|held| held.stream == before.stream).map_or(0, |held| held.last.0);
+        if last < before.last.0 {
+            // Another file, or an older copy of it. The numbers that it lacks may be stored already: none is used again.
+            tracing::error!(
+                lacks = before.last.0 - last,
+                "the outbox has lost events that were in it; a new stream begins"
+            );
+            self.begin_stream();
+            self.outbox.count_vanished(before.last.0 - last, self.clock.now());
+        }
         self.tell_sender();
         Ok(())
     }

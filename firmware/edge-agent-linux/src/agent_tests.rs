@@ -259,3 +259,75 @@ fn records_that_wait_for_a_dead_collector_do_not_pile_up() {
     assert_eq!(agent.streams().count(), MAX_RECORDS + 1);
     assert_eq!(agent.open_loss().map(|loss| (loss.count, loss.exact)), Some((4 * 2, false)));
 }
+
+/// The first events of the next batch, as they stand on the disk.
+fn first_sent(agent: &mut Agent) -> (StreamId, Vec<Observation>) {
+    let (stream, _, _, events) = send(agent).swap_remove(0);
+    (stream, events.iter().map(|event| wire::decode(event).unwrap().obs).collect())
+}
+
+#[test]
+fn an_outbox_that_is_gone_emptied_or_cut_is_a_counted_loss_and_recording_goes_on() {
+    let outbox_in = |folder: &Path| folder.join("outbox.redb");
+    let cut = |folder: &Path, bytes: u64| {
+        std::fs::OpenOptions::new().write(true).open(outbox_in(folder)).unwrap().set_len(bytes).unwrap();
+    };
+    let harms: [&dyn Fn(&Path); 4] = [
+        &|folder| std::fs::remove_file(outbox_in(folder)).unwrap(),
+        &|folder| cut(folder, 0),
+        &|folder| cut(folder, 10_000),
+        &|folder| std::fs::write(outbox_in(folder), "no outbox at all".repeat(1000)).unwrap(),
+    ];
+    for (n, harm) in harms.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut before = agent(folder.path(), "['c1']", "[]", 7);
+        before.record(&vec![alive(); 50], None).unwrap();
+        drop(before);
+        harm(folder.path());
+        let mut after = agent(folder.path(), "['c1']", "[]", 7);
+        after.record(&[alive()], None).unwrap();
+        let (_, told) = first_sent(&mut after);
+        assert!(
+            matches!(
+                &told[..],
+                [
+                    Observation::AgentStarted(_),
+                    Observation::EventsLost(EventsLost { count: 1, exact: false, .. }),
+                    Observation::Alive(_)
+                ]
+            ),
+            "harm {n}: {told:?}"
+        );
+        let aside = folder.path().join("outbox.redb.damaged-1");
+        assert_eq!(aside.exists(), n > 0, "what may still be read is kept");
+    }
+}
+
+#[test]
+fn an_older_copy_of_the_outbox_uses_no_number_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outbox, copy) = (folder.path().join("outbox.redb"), folder.path().join("copy"));
+    let mut agent = agent(folder.path(), "['c1']", "[]", 7);
+    agent.record(&vec![alive(); 5], None).unwrap();
+    let (stream, _) = first_sent(&mut agent);
+    std::fs::copy(&outbox, &copy).unwrap();
+    agent.record(&vec![alive(); 3], None).unwrap();
+    let _ = send(&mut agent);
+    ack(&mut agent, "c1", 1, 1, stream, 9);
+    std::fs::rename(&copy, &outbox).unwrap();
+    agent.recover().unwrap();
+    agent.record(&[door()], None).unwrap();
+    let (next, told) = first_sent(&mut agent);
+    assert_ne!(next, stream);
+    assert!(
+        matches!(
+            &told[..],
+            [
+                Observation::AgentStarted(_),
+                Observation::EventsLost(EventsLost { count: 3, exact: false, .. }),
+                Observation::SignalLevel(_)
+            ]
+        ),
+        "{told:?}"
+    );
+}

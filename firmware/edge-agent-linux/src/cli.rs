@@ -382,7 +382,7 @@ fn show_outbox(config: &Config) -> anyhow::Result<ExitCode> {
         Err(error) => {
             let path = config.data_dir.display();
             return Err(anyhow::Error::new(error).context(format!(
-                "no outbox can be read in {path} (has the agent run? after a crash, start it once)"
+                "no outbox can be read in {path} (has the agent run? start it once: it mends what a crash left, and puts a damaged outbox aside)"
             )));
         }
     };

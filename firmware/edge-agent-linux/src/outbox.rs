@@ -61,7 +61,7 @@ pub enum OutboxError {
     #[error("{} is open in another process (is touchtime-agent running already?)", .0.display())]
     InUse(PathBuf),
     /// An event that would make its batch unreadable: drop it and say so.
-    #[error("an event is not one JSON value of at most 512 bytes")]
+    #[error("an event is not one JSON value of at most {} bytes", wire::MAX_EVENT_BYTES)]
     NotAnEvent,
     /// The disk or the file: reopen, then try again.
     #[error("the outbox cannot be used: {0} (is the disk full or failing?)")]
@@ -105,18 +105,19 @@ pub struct Outbox {
     next_number: u64,
     lost: u64,
     open_loss: Option<OpenLoss>,
+    vanished: bool,
 }
 
 /// Makes an empty outbox under another name first: a process that dies meanwhile leaves half a file, which no later one
 /// could open, and nothing in it is lost.
 fn make(path: &Path) -> Result<(), OutboxError> {
     let unfinished = path.with_extension("redb.new");
-    match open_database(&unfinished) {
+    match make_database(&unfinished) {
         Ok(_) => {}
         Err(error @ OutboxError::InUse(_)) => return Err(error),
         Err(_) => {
             let _ = std::fs::remove_file(&unfinished);
-            open_database(&unfinished)?;
+            make_database(&unfinished)?;
         }
     }
     match std::fs::hard_link(&unfinished, path) {
@@ -132,11 +133,48 @@ fn make(path: &Path) -> Result<(), OutboxError> {
     Ok(())
 }
 
+fn make_database(path: &Path) -> Result<Database, OutboxError> {
+    named(path, Database::builder().set_cache_size(CACHE_BYTES).create(path))
+}
+
+/// Never makes one: where an outbox is expected and not found, a disk may not be mounted.
 fn open_database(path: &Path) -> Result<Database, OutboxError> {
-    match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
+    named(path, Database::builder().set_cache_size(CACHE_BYTES).open(path))
+}
+
+fn named(path: &Path, opened: Result<Database, redb::DatabaseError>) -> Result<Database, OutboxError> {
+    match opened {
         Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(OutboxError::InUse(path.to_owned())),
         opened => Ok(opened?),
     }
+}
+
+/// Whether the file is there and can never be read again: cut, emptied, overwritten. A disk that refuses is none of these.
+fn is_damaged(path: &Path, error: &OutboxError) -> bool {
+    let OutboxError::Storage(error) = error else { return false };
+    let emptied = || std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    match &**error {
+        redb::Error::Corrupted(_) | redb::Error::RepairAborted => true,
+        redb::Error::Io(error) => {
+            let not_one = matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof);
+            not_one || emptied()
+        }
+        _ => emptied(),
+    }
+}
+
+/// Puts a damaged outbox beside a new one, for whoever may still read something of it.
+fn set_aside(path: &Path) -> Result<PathBuf, OutboxError> {
+    let mut number = 1;
+    let aside = loop {
+        let aside = path.with_extension(format!("redb.damaged-{number}"));
+        if !aside.exists() {
+            break aside;
+        }
+        number += 1;
+    };
+    std::fs::rename(path, &aside).map_err(redb::StorageError::Io)?;
+    Ok(aside)
 }
 
 /// Space that the file system only promises is no reserve, so it is on the disk before this returns.
@@ -149,7 +187,8 @@ fn lay(ballast: &Path) -> std::io::Result<()> {
 
 impl Outbox {
     /// Opens or makes the outbox in `folder`. Nothing is written to a full one. `fresh` names the stream that the first
-    /// commit will begin: 128 random bits.
+    /// commit will begin: 128 random bits. A damaged outbox is put aside, and a new one begins: what it held is a loss to be
+    /// told, but what happens from now on is recorded.
     pub fn open(folder: &Path, max_bytes: u64, fresh: StreamId) -> Result<Self, OutboxError> {
         let path = folder.join("outbox.redb");
         let mut outbox = Self {
@@ -164,8 +203,29 @@ impl Outbox {
             next_number: 0,
             lost: 0,
             open_loss: None,
+            vanished: false,
         };
-        outbox.reopen()?;
+        let ballast = outbox.path.with_file_name("ballast");
+        let mut vanished = None;
+        if !outbox.path.exists() {
+            // The ballast stays beside its outbox as long as that lives.
+            vanished = ballast.exists().then_some(None);
+            make(&outbox.path)?;
+        }
+        match outbox.reopen() {
+            Err(error) if is_damaged(&outbox.path, &error) => {
+                let aside = set_aside(&outbox.path)?;
+                tracing::error!(%error, aside = %aside.display(), "the outbox is damaged; put aside, and a new one begun");
+                vanished = Some(Some(aside));
+                make(&outbox.path)?;
+                outbox.reopen()?;
+            }
+            opened => opened?,
+        }
+        if vanished == Some(None) {
+            tracing::error!(outbox = %outbox.path.display(), "the outbox that was here is gone; a new one begun");
+        }
+        outbox.vanished = vanished.is_some();
         // A process that ended with a loss untold may have counted more than it wrote down.
         outbox.open_loss = outbox.open_loss.map(OpenLoss::after_restart);
         outbox.lay_ballast();
@@ -175,9 +235,6 @@ impl Outbox {
     /// Opens the file (again) and reads what it holds. A transaction of which an error was told may have survived.
     pub fn reopen(&mut self) -> Result<(), OutboxError> {
         self.database = None;
-        if !self.path.exists() {
-            make(&self.path)?;
-        }
         let database = open_database(&self.path)?;
         let contents = Contents::read(&database)?;
         self.bytes = contents.bytes;
@@ -316,7 +373,21 @@ impl Outbox {
 
     /// Counts an observation that could not be kept: in memory first, then on the disk, for which the ballast is there.
     pub fn count_loss(&mut self, obs: &Observation, at: UtcMillis) {
-        let one = OpenLoss::of(obs, at);
+        self.add_loss(OpenLoss::of(obs, at));
+    }
+
+    /// Counts what an outbox held that was here and is gone, or that is damaged: at least so many events.
+    pub fn count_vanished(&mut self, events: u64, at: UtcMillis) {
+        self.vanished = false;
+        self.add_loss(OpenLoss::of_record(events, at));
+    }
+
+    /// Whether the outbox that was here before could not be used, and nobody has counted what it held.
+    pub fn has_vanished(&self) -> bool {
+        self.vanished
+    }
+
+    fn add_loss(&mut self, one: OpenLoss) {
         let loss = self.open_loss.take().map_or_else(|| one.clone(), |open| open.and(&one));
         self.open_loss = Some(loss.clone());
         if self.write_loss(&loss, None).is_ok() {
