@@ -4,13 +4,16 @@
 //! can make it forget events. What is not named here, the broker refuses to everybody.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
+use anyhow::Context as _;
 use room_events::topic::{AgentAddress, Topic};
 use room_events::{AgentId, TrustId};
 
 use crate::cli::AccessFileArgs;
 use crate::config::GatewayConfig;
 use crate::output;
+use crate::replace::replace;
 
 /// Writes the file that the configuration asks for.
 pub fn run(arguments: &AccessFileArgs) -> anyhow::Result<()> {
@@ -18,9 +21,14 @@ pub fn run(arguments: &AccessFileArgs) -> anyhow::Result<()> {
     if config.agents.is_empty() {
         output::say("the file lets no agent in: gateway.toml has no [[agents]] (add one for each agent)");
     }
-    let mut out = output::open(arguments.output.as_deref())?;
-    out.write_all(access_file(&config).as_bytes())?;
-    out.flush()?;
+    let text = access_file(&config);
+    match arguments.output.as_deref().filter(|file| file.as_os_str() != "-") {
+        // A broker that reloads in the middle of it must not read half the rules, or none.
+        Some(file) => {
+            replace(file, text.as_bytes()).with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        None => std::io::stdout().write_all(text.as_bytes())?,
+    }
     Ok(())
 }
 

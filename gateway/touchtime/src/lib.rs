@@ -18,6 +18,7 @@ pub mod measured;
 pub mod output;
 pub mod quarantine;
 pub mod random;
+mod replace;
 pub mod report;
 pub mod run;
 pub mod scanner_explain;
