@@ -359,7 +359,14 @@ fn password(broker: &Broker) -> anyhow::Result<String> {
     let Some(path) = &broker.password_file else { return Ok(String::new()) };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("broker.password-file {} cannot be read", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let password = text.lines().next().unwrap_or_default();
+    // The broker might let an empty one in.
+    anyhow::ensure!(
+        !password.is_empty(),
+        "broker.password-file {} is empty (write the password into it)",
+        path.display()
+    );
+    Ok(password.to_owned())
 }
 
 /// Polls the event loop and tells what came; never waits for anything else.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use broker_tls::TlsError;
+use anyhow::Context as _;
 use delivery::ack::{self, MAX_ACK_BYTES};
 use room_events::topic::Topic;
 use room_events::{RoomId, SiteId};
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         let options = match options(&settings) {
             Ok(options) => options,
             Err(error) => {
-                let why = error.to_string();
+                let why = format!("{error:#}");
                 shared.connection.handle_ended(&why);
                 tracing::error!(%why, "cannot connect; trying again");
                 tokio::select! {
@@ -141,7 +141,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-fn options(settings: &Settings) -> Result<MqttOptions, TlsError> {
+fn options(settings: &Settings) -> anyhow::Result<MqttOptions> {
     let mut options =
         MqttOptions::new(format!("touchtime-{}-{}", settings.trust, settings.id), &settings.host, settings.port);
     let mut properties = ConnectProperties::new();
@@ -155,21 +155,26 @@ fn options(settings: &Settings) -> Result<MqttOptions, TlsError> {
         .set_keep_alive(KEEP_ALIVE)
         .set_outgoing_inflight_upper_limit(RECEIVE_MAXIMUM);
     if let Some(user) = &settings.username {
-        let password = settings.password_file.as_deref().map(std::fs::read_to_string);
-        let password = match password {
-            Some(Ok(text)) => text.trim_end().to_owned(),
-            Some(Err(error)) => {
-                tracing::error!(%error, "the password file cannot be read");
-                String::new()
-            }
-            None => String::new(),
-        };
-        options.set_credentials(user, password);
+        options.set_credentials(user, password(settings)?);
     }
     if let Some(files) = &settings.tls {
         options.set_transport(Transport::tls_with_config(files.read()?.into()));
     }
     Ok(options)
+}
+
+/// As the file has it now. A file without one is an error: an empty password may be one that the broker lets in.
+fn password(settings: &Settings) -> anyhow::Result<String> {
+    let Some(file) = &settings.password_file else { return Ok(String::new()) };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("broker.password-file {} cannot be read", file.display()))?;
+    let password = text.trim_end();
+    anyhow::ensure!(
+        !password.is_empty(),
+        "broker.password-file {} is empty (write the password into it)",
+        file.display()
+    );
+    Ok(password.to_owned())
 }
 
 /// How a connection ended.
@@ -348,5 +353,38 @@ async fn settle(client: &AsyncClient, connection: u64, settled: Vec<Arrival>) {
         if arrival.connection == connection {
             let _ = client.ack(&arrival.publish).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(password_file: std::path::PathBuf) -> Settings {
+        Settings {
+            trust: "north".parse().unwrap(),
+            id: "c1".parse().unwrap(),
+            host: "localhost".to_owned(),
+            port: 1883,
+            username: Some("c1".to_owned()),
+            password_file: Some(password_file),
+            tls: None,
+            longest_pause: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn a_missing_or_empty_password_file_is_no_empty_password() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        let refused = |expected: &str| {
+            let error = format!("{:#}", options(&settings(file.clone())).unwrap_err());
+            assert!(error.contains("broker.password-file") && error.contains(expected), "{error}");
+        };
+        refused("cannot be read");
+        std::fs::write(&file, "\n").unwrap();
+        refused("is empty");
+        std::fs::write(&file, "secret\n").unwrap();
+        assert_eq!(options(&settings(file.clone())).unwrap().credentials().unwrap().password, "secret");
     }
 }

@@ -93,7 +93,7 @@ fn check_certificates(config: &GatewayConfig) -> Result<String, String> {
     }
 }
 
-fn check_password(config: &GatewayConfig) -> Result<String, String> {
+pub(crate) fn check_password(config: &GatewayConfig) -> Result<String, String> {
     match (&config.broker.username, &config.broker.password_file) {
         (None, None) => Ok("none used".to_owned()),
         (None, Some(_)) => Err("broker.password-file without broker.username (add the user name)".to_owned()),

@@ -26,6 +26,8 @@ const FASTEST_TICK: Duration = Duration::from_millis(500);
 /// Runs until it is told to stop (Ctrl-C, SIGTERM).
 pub fn run(arguments: &RunArgs) -> anyhow::Result<()> {
     let config = GatewayConfig::load(&arguments.config)?;
+    // Told at once, not by a connection that never comes.
+    crate::check::check_password(&config).map_err(anyhow::Error::msg)?;
     let clock = Clock::from_file(arguments.clock.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(serve(config, clock))
