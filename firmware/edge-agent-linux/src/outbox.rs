@@ -152,15 +152,12 @@ fn named(path: &Path, opened: Result<Database, redb::DatabaseError>) -> Result<D
 /// Whether the file is there and can never be read again: cut, emptied, overwritten. A disk that refuses is none of these.
 fn is_damaged(path: &Path, error: &OutboxError) -> bool {
     let OutboxError::Storage(error) = error else { return false };
-    let emptied = || std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
-    match &**error {
-        redb::Error::Corrupted(_) | redb::Error::RepairAborted => true,
-        redb::Error::Io(error) => {
-            let not_one = matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof);
-            not_one || emptied()
-        }
-        _ => emptied(),
-    }
+    let not_one = if let redb::Error::Io(error) = &**error {
+        matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
+    } else {
+        matches!(&**error, redb::Error::Corrupted(_) | redb::Error::RepairAborted)
+    };
+    not_one || std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
 }
 
 /// Puts a damaged outbox beside a new one, for whoever may still read something of it.

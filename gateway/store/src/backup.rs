@@ -11,7 +11,7 @@ use std::time::Duration;
 use room_events::UtcMillis;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{FILE_NAME, Reader, StoreError, file_in, lock, schema};
+use crate::{FILE_NAME, Reader, StoreError, file_in, lock, owner, schema};
 
 /// A backup that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,8 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackedUp, StoreError> {
         return Err(StoreError::Exists(to.to_owned()));
     }
     let connection =
-        Connection::open_with_flags(&source, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        Connection::open_with_flags(&source, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|error| StoreError::of_file(&source, error))?;
     connection.busy_timeout(Duration::from_secs(10))?;
     refuse_newer(&connection)?;
     let partial = beside(to, ".partial");
@@ -87,17 +88,35 @@ pub fn restore(dir: &Path, from: &Path, now: UtcMillis) -> Result<Restored, Stor
     for old in [new.clone(), beside(&new, "-wal"), beside(&new, "-shm")] {
         remove(&old)?;
     }
-    copy(from, &new)?;
-    // A file that somebody copied from a running store has its newest rows in a log.
-    if beside(from, "-wal").is_file() {
-        copy(&beside(from, "-wal"), &beside(&new, "-wal"))?;
+    let copied = copy_back(from, &new);
+    if copied.is_err() {
+        // Why it failed matters more than that its remains cannot be removed.
+        for ending in ["", "-journal", "-wal", "-shm"] {
+            let _ = remove(&beside(&new, ending));
+        }
     }
-    let found = settle(&new)?;
-    let events = check(&new)?;
+    let (found, events) = copied.map_err(|error| {
+        if let StoreError::Broken { problem, .. } = error {
+            StoreError::NoBackup { file: from.to_owned(), problem }
+        } else {
+            error
+        }
+    })?;
+    owner::give_to_owner_of(dir, &new);
     let replaced = if file.exists() { Some(set_aside(&file, now)?) } else { None };
     // Over the old one in one step: at every moment there is one database or the other.
     move_file(&new, &file)?;
     Ok(Restored { events, schema: found, replaced })
+}
+
+/// Copies the backup to `new` and looks through it; returns its schema and how many events it has.
+fn copy_back(from: &Path, new: &Path) -> Result<(i64, u64), StoreError> {
+    copy(from, new)?;
+    // A file that somebody copied from a running store has its newest rows in a log.
+    if beside(from, "-wal").is_file() {
+        copy(&beside(from, "-wal"), &beside(new, "-wal"))?;
+    }
+    Ok((settle(new)?, check(new)?))
 }
 
 /// Looks through a database for damage; returns its schema.

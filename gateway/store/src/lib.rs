@@ -8,6 +8,7 @@ mod backup;
 mod filing;
 mod lock;
 mod migrate;
+mod owner;
 mod place;
 mod primary;
 mod quarantine;
@@ -73,6 +74,22 @@ pub enum StoreError {
         /// What SQLite says of it.
         problem: String,
     },
+    /// What was to be restored is no backup, or a damaged one: nothing was changed.
+    #[error("{} is no backup of a store: {problem} (take another one; the store is as it was)", .file.display())]
+    NoBackup {
+        /// The file that was to be restored.
+        file: PathBuf,
+        /// What SQLite says of it.
+        problem: String,
+    },
+    /// This user may not use the database.
+    #[error("{} cannot be opened: {problem} (the collector's user must own it and its folder: `chown -R USER {}`)", .file.display(), .file.parent().unwrap_or(.file).display())]
+    Forbidden {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says of it.
+        problem: String,
+    },
     /// A file cannot be read, written or moved.
     #[error("{}: {problem}", .file.display())]
     File {
@@ -115,6 +132,9 @@ impl StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Broken { file: file.to_owned(), problem: error.to_string() }
             }
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                Self::Forbidden { file: file.to_owned(), problem: error.to_string() }
+            }
             Some(_) | None => Self::Sqlite(error),
         }
     }
@@ -146,6 +166,8 @@ impl StoreError {
             | Self::Older { .. }
             | Self::InUse { .. }
             | Self::Broken { .. }
+            | Self::NoBackup { .. }
+            | Self::Forbidden { .. }
             | Self::File { .. }
             | Self::Exists(_)
             | Self::Folder { .. }

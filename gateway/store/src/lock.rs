@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
-use crate::StoreError;
+use crate::{StoreError, owner};
 
 const WRITERS: &str = "touchtime.lock";
 const COLLECTOR: &str = "collector.lock";
@@ -40,7 +40,10 @@ fn open(dir: &Path, name: &str) -> Result<(std::path::PathBuf, File), StoreError
     let file = dir.join(name);
     let open = OpenOptions::new().create(true).truncate(false).write(true).open(&file);
     match open {
-        Ok(open) => Ok((file, open)),
+        Ok(open) => {
+            owner::give_to_owner_of(dir, &file);
+            Ok((file, open))
+        }
         Err(problem) => Err(StoreError::File { file, problem }),
     }
 }

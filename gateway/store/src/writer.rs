@@ -111,7 +111,7 @@ impl Writer {
 
     fn open_locked(dir: &Path, run: RunId, locks: Vec<Lock>) -> Result<Self, StoreError> {
         let file = file_in(dir);
-        let mut connection = Connection::open(&file)?;
+        let mut connection = Connection::open(&file).map_err(|error| StoreError::of_file(&file, error))?;
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
         schema::prepare(&mut connection).map_err(|error| error.of(&file))?;
         Ok(Self {

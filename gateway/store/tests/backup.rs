@@ -106,17 +106,37 @@ fn a_damaged_or_foreign_backup_replaces_nothing() {
     let check = |bytes: &[u8], expected: &str| {
         std::fs::write(&file, bytes).unwrap();
         let refused = restore(&store, &file, minute(0)).unwrap_err().to_string();
-        assert!(refused.contains(expected), "{refused}");
+        assert!(refused.contains(expected) && !refused.contains("restoring"), "{refused}");
         assert_eq!(count(&store), 1);
+        let left = std::fs::read_dir(&store).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        assert_eq!(left.filter(|name| name.contains("restoring")).count(), 0, "no half of it is left behind");
     };
-    check(b"a letter of the estates department, which is no database at all", "is damaged");
-    check(b"", "is damaged");
+    check(b"a letter of the estates department, which is no database at all", "backup.db is no backup of a store");
+    check(b"", "backup.db is no backup of a store");
     let good = dir.path().join("good.db");
     let _ = backup(&store, &good).unwrap();
     let mut newer = Vec::new();
     rusqlite::Connection::open(&good).unwrap().execute("UPDATE meta SET value = 99", []).unwrap();
     std::fs::File::open(&good).unwrap().read_to_end(&mut newer).unwrap();
     check(&newer, "schema 99");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_an_administrator_restores_belongs_to_the_folders_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let _ = commit(&mut open(&store), &[message(1, 1, &[stamp(1, minute(1))])]);
+    let good = dir.path().join("good.db");
+    let _ = backup(&store, &good).unwrap();
+    // Only root can make it another's; anybody else owns the folder and so the files.
+    let _ = chown(&store, Some(65_534), Some(65_534));
+    let owner = store.metadata().unwrap().uid();
+    let _ = restore(&store, &good, minute(0)).unwrap();
+    for name in [FILE_NAME, "touchtime.lock"] {
+        assert_eq!(store.join(name).metadata().unwrap().uid(), owner, "{name}");
+    }
 }
 
 #[test]
