@@ -37,7 +37,7 @@ const MOST_VIEWERS: usize = 1024;
 /// A sign of life at least so often; the page counts two missed ones as silence.
 const BEAT: Duration = Duration::from_secs(10);
 /// Changes closer together than this are shown together.
-const LEAST_PAUSE: Duration = Duration::from_millis(250);
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 /// The site's clock is looked at so often; figures move with each minute of it.
 const CLOCK_CHECK: Duration = Duration::from_millis(500);
 /// Boards kept for viewers of different sites and dates.
