@@ -78,7 +78,7 @@ pub fn backup_and_restore() {
     std::fs::write(&backup, b"not a database, whatever its name says").expect("written");
     let refused = on(&store, &["restore", name]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.err.contains("is damaged"), "{}", refused.err);
+    assert!(refused.err.contains("monday.db is no backup of a store"), "{}", refused.err);
     assert_eq!(report().lines().count(), 1);
 }
 
