@@ -12,15 +12,13 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures time and prints it")]
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use touchtime_tests::collector::{peak_mib, release_collector};
 use touchtime_tests::mqtt::{Client, Packet};
 use touchtime_tests::peer::{Running, await_that, free_port, mosquitto};
-use touchtime_tests::programs::root;
 
 /// Events in a batch, batches under way: an agent's own.
 const EVENTS: u64 = 64;
@@ -90,7 +88,7 @@ fn into_nothing(agents: u64, batches: u64) -> Outcome {
 fn into_a_store(agents: u64, batches: u64) -> Outcome {
     let dir = tempfile::tempdir().expect("a folder");
     let (_broker, port) = mosquitto(dir.path());
-    let collector = collector(dir.path(), port);
+    let collector = release_collector(dir.path(), port, free_port());
     let mut first = Client::connect(port, "first");
     await_that("the collector answers", || answers(&mut first));
     let before = processor_seconds(&collector);
@@ -99,7 +97,7 @@ fn into_a_store(agents: u64, batches: u64) -> Outcome {
     let begin = Instant::now();
     senders.into_iter().for_each(|sender| sender.join().expect("an agent ends"));
     let wall = begin.elapsed().as_secs_f64();
-    Outcome { wall, process: Some((processor_seconds(&collector) - before, peak(&collector))) }
+    Outcome { wall, process: Some((processor_seconds(&collector) - before, peak_mib(&collector))) }
 }
 
 /// The agents, connected and with all batches made, waiting for the start.
@@ -186,36 +184,10 @@ fn answers(client: &mut Client) -> bool {
     }
 }
 
-fn collector(dir: &Path, broker: u16) -> Running {
-    let program = std::env::var_os("TOUCHTIME_PROGRAM")
-        .map_or_else(|| root().join("target/release/touchtime"), std::path::PathBuf::from);
-    assert!(program.exists(), "{} is not there (cargo build --release)", program.display());
-    let config = dir.join("gateway.toml");
-    let text = format!(
-        "trust = \"demo\"\n[store]\ndir = '{}'\n[broker]\nhost = \"127.0.0.1\"\nport = {broker}\n[board]\nlisten = \"127.0.0.1:{}\"\n",
-        dir.join("store").display(),
-        free_port()
-    );
-    std::fs::write(&config, text).expect("written");
-    Running::start(
-        Command::new(program)
-            .args(["run", "--config"])
-            .arg(&config)
-            .env("TOUCHTIME_LOG", std::env::var_os("TOUCHTIME_LOG").unwrap_or_else(|| "off".into())),
-    )
-}
-
 /// Seconds of processor that a process has used.
 fn processor_seconds(process: &Running) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{}/stat", process.0.id())).unwrap_or_default();
     // After the name in brackets: state is the first, user and system time the 12th and 13th, in hundredths.
     let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
     rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
-}
-
-/// The most memory that a process has had, in MiB.
-fn peak(process: &Running) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1024
 }

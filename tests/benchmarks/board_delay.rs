@@ -11,17 +11,15 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures time and prints it")]
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use touchtime_tests::collector::release_collector;
 use touchtime_tests::mqtt::{Client, Packet};
-use touchtime_tests::peer::{Running, await_that, free_port, mosquitto};
-use touchtime_tests::programs::root;
+use touchtime_tests::peer::{await_that, free_port, mosquitto};
 use touchtime_tests::web;
 
 const ROOMS: u64 = 50;
@@ -35,7 +33,7 @@ fn main() {
     let dir = tempfile::tempdir().expect("a folder");
     let (_broker, port) = mosquitto(dir.path());
     let board = free_port();
-    let _collector = collector(dir.path(), port, board);
+    let _collector = release_collector(dir.path(), port, board);
     let mut probe = Client::connect(port, "probe");
     probe.subscribe("touchtime/v1/demo/main/agents/probe/ack/c1");
     await_that("the collector answers", || {
@@ -142,18 +140,4 @@ fn batch(stream: u128, room: &str, first: u64, n: u64) -> Vec<u8> {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn collector(dir: &Path, broker: u16, board: u16) -> Running {
-    let program = std::env::var_os("TOUCHTIME_PROGRAM")
-        .map_or_else(|| root().join("target/release/touchtime"), std::path::PathBuf::from);
-    assert!(program.exists(), "{} is not there (cargo build --release)", program.display());
-    let config = dir.join("gateway.toml");
-    let text = format!(
-        "trust = \"demo\"\n[store]\ndir = '{}'\n[broker]\nhost = \"127.0.0.1\"\nport = {broker}\n[board]\nlisten = \"127.0.0.1:{board}\"\n\
-         [[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
-        dir.join("store").display()
-    );
-    std::fs::write(&config, text).expect("written");
-    Running::start(Command::new(program).args(["run", "--config"]).arg(&config).env("TOUCHTIME_LOG", "error"))
 }

@@ -13,16 +13,14 @@
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures time and prints it")]
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use touchtime_tests::collector::{peak_mib, release_collector};
 use touchtime_tests::mqtt::{Client, Packet};
 use touchtime_tests::peer::{Running, await_that, free_port, mosquitto};
-use touchtime_tests::programs::root;
 
 const EVENTS: u64 = 10;
 /// The broker confirms so many at once; more is against the protocol.
@@ -44,7 +42,7 @@ fn main() {
     let load = arguments();
     let dir = tempfile::tempdir().expect("a folder");
     let (broker, port) = mosquitto(dir.path());
-    let collector = collector(dir.path(), port);
+    let collector = release_collector(dir.path(), port, free_port());
     let mut first = Client::connect(port, "agent-0");
     await_that("the collector answers", || answers(&mut first));
     drop(first);
@@ -80,24 +78,6 @@ fn arguments() -> Load {
         }
     }
     load
-}
-
-fn collector(dir: &Path, broker: u16) -> Running {
-    let program = root().join("target/release/touchtime");
-    assert!(program.exists(), "{} is not there (cargo build --release)", program.display());
-    let config = dir.join("gateway.toml");
-    let text = format!(
-        "trust = \"demo\"\n[store]\ndir = '{}'\n[broker]\nhost = \"127.0.0.1\"\nport = {broker}\n[board]\nlisten = \"127.0.0.1:{}\"\n",
-        dir.join("store").display(),
-        free_port()
-    );
-    std::fs::write(&config, text).expect("written");
-    Running::start(
-        Command::new(program)
-            .args(["run", "--config"])
-            .arg(&config)
-            .env("TOUCHTIME_LOG", std::env::var_os("TOUCHTIME_LOG").unwrap_or_else(|| "off".into())),
-    )
 }
 
 /// Whether a first batch is acknowledged; without the collector's subscription the broker drops it.
@@ -220,14 +200,7 @@ fn tell(phase: &str, waits: &[Duration], collector: &Running, broker: &Running) 
         at(100),
         waits.len(),
         waits.len() - answered,
-        peak(collector),
-        peak(broker)
+        peak_mib(collector),
+        peak_mib(broker)
     );
-}
-
-/// The most memory that a process has had, in MiB.
-fn peak(process: &Running) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1024
 }
