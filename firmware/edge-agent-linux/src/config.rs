@@ -1,15 +1,37 @@
 //! agent.toml: kebab-case, unknown keys rejected with a suggestion, every key with its default in one list.
 //!
-//! [`KEYS`] is the documentation, the text of `touchtime-agent config` and the list that keys are checked against.
+//! [`keys`] is the documentation, the text of `touchtime-agent config` and the list that keys are checked against.
+//! The feeds' tables are in [`feeds`].
 
-use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use broker_tls::TlsFiles;
-use chrono_tz::Tz;
 use room_events::topic::AgentAddress;
-use room_events::{AgentId, RoomId, SiteId, SourceId, TrustId};
+use room_events::{AgentId, SiteId, TrustId};
 use serde::Deserialize;
+
+use self::feeds::{Dicom, Extract};
+
+/// Tables whose keys all have defaults.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $type:ty = $default:expr,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[$fdoc])* pub $field: $type,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+    };
+}
+
+pub mod feeds;
 
 /// A key of agent.toml.
 #[derive(Debug)]
@@ -28,8 +50,8 @@ const fn key(path: &'static str, default: &'static str, example: &'static str, m
     Key { path, default, example, meaning }
 }
 
-/// All keys, tables together.
-pub const KEYS: &[Key] = &[
+/// The keys that are not of a feed.
+const KEYS: &[Key] = &[
     key("trust", "", "\"north\"", "The trust; 1 to 32 of a-z, 0-9 and -."),
     key("site", "", "\"main\"", "The agent's site."),
     key("agent", "", "\"th-1\"", "The agent: one outbox, one MQTT user."),
@@ -98,34 +120,12 @@ pub const KEYS: &[Key] = &[
         "Exists while the clock is synchronised.",
     ),
     key("alive.every-seconds", "300", "", "How often a feed says that it is alive."),
-    key(
-        "extract.folder",
-        "-",
-        "\"/srv/extracts\"",
-        "Watched for extract files; each is reported once, none is moved or changed.",
-    ),
-    key(
-        "extract.mapping",
-        "-",
-        "\"/etc/touchtime/mapping.toml\"",
-        "How the extract's columns are read; needed with extract.folder.",
-    ),
-    key("extract.poll-seconds", "5", "", "How often the folder is looked at."),
-    key("extract.source", "\"theatre-system\"", "", "The name of the source in events."),
-    key("dicom.listen", "-", "\"0.0.0.0:11112\"", "Where scanners send their performed steps; absent: nowhere."),
-    key("dicom.ae-title", "\"TOUCHTIME\"", "", "The AE title that they call."),
-    key(
-        "dicom.scanners",
-        "[]",
-        "",
-        "Who may call, and the room of its steps: { calling = \"MR1\", room = \"mri-1\" }; for a forwarder one entry per station, { calling = \"RIS\", station = \"CT1\", room = \"ct-1\" }. Others are refused.",
-    ),
-    key("dicom.zone", "\"Europe/London\"", "", "The zone of times that come without an offset."),
-    key("dicom.idle-seconds", "60", "", "An association on which nothing comes is ended."),
-    key("dicom.max-associations", "32", "", "Associations at once; more are closed."),
-    key("dicom.max-message-kib", "1024", "", "The most of one message."),
-    key("dicom.source", "\"scanners\"", "", "The name of the source in events."),
 ];
+
+/// All keys, tables together.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(feeds::KEYS)
+}
 
 /// Why there is no configuration; names file, key and remedy.
 #[derive(Debug, thiserror::Error)]
@@ -244,24 +244,6 @@ impl Collectors {
     }
 }
 
-/// Tables whose keys all have defaults.
-macro_rules! table {
-    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $type:ty = $default:expr,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Deserialize)]
-        #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-        pub struct $name {
-            $($(#[$fdoc])* pub $field: $type,)+
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)+ }
-            }
-        }
-    };
-}
-
 table!(
     /// `[outbox]`
     OutboxLimits {
@@ -303,55 +285,6 @@ table!(
         every_seconds: u32 = 300,
     }
 );
-table!(
-    /// `[extract]`
-    Extract {
-        /// The watched folder.
-        folder: Option<PathBuf> = None,
-        /// How columns are read.
-        mapping: Option<PathBuf> = None,
-        /// How often the folder is looked at.
-        poll_seconds: u32 = 5,
-        /// The source's name.
-        source: String = "theatre-system".to_owned(),
-    }
-);
-
-table!(
-    /// `[dicom]`
-    Dicom {
-        /// Where to listen.
-        listen: Option<SocketAddr> = None,
-        /// The AE title that is called.
-        ae_title: String = "TOUCHTIME".to_owned(),
-        /// Who may call.
-        scanners: Vec<Scanner> = Vec::new(),
-        /// The zone of times without offset.
-        zone: Tz = Tz::Europe__London,
-        /// How long an association may be silent.
-        idle_seconds: u16 = 60,
-        /// Associations at once.
-        max_associations: u16 = 32,
-        /// The most of one message.
-        max_message_kib: u16 = 1024,
-        /// The source's name.
-        source: String = "scanners".to_owned(),
-    }
-);
-
-/// An entry of `dicom.scanners`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Scanner {
-    /// The calling AE title.
-    pub calling: String,
-    /// The performed station AE title; absent: every station that this caller sends for.
-    #[serde(default)]
-    pub station: Option<String>,
-    /// The room.
-    pub room: RoomId,
-}
-
 impl Config {
     /// Reads and checks the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -394,75 +327,27 @@ impl Config {
         {
             return Err(format!("`collectors` names {} twice (remove one)", twice.1));
         }
-        for (path, value, range) in [
+        check_ranges(&[
             ("outbox.max-mib", self.outbox.max_mib, 1..=1 << 20),
             ("sending.window-batches", self.sending.window_batches.into(), 1..=1000),
             ("sending.resend-after-seconds", self.sending.resend_after_seconds.into(), 1..=86_400),
             ("sending.resend-at-most-seconds", self.sending.resend_at_most_seconds.into(), 1..=86_400),
             ("broker.keep-alive-seconds", self.broker.keep_alive_seconds.into(), 5..=3600),
             ("alive.every-seconds", self.alive.every_seconds.into(), 10..=3600),
-            ("extract.poll-seconds", self.extract.poll_seconds.into(), 1..=3600),
-            ("dicom.idle-seconds", self.dicom.idle_seconds.into(), 1..=3600),
-            ("dicom.max-associations", self.dicom.max_associations.into(), 1..=1000),
-            ("dicom.max-message-kib", self.dicom.max_message_kib.into(), 16..=16_384),
-        ] {
-            if !range.contains(&value) {
-                return Err(format!("`{path}` is {value} (give {} to {})", range.start(), range.end()));
-            }
-        }
-        if let Err(error) = SourceId::new(&self.extract.source) {
-            return Err(format!("`extract.source` {error}"));
-        }
+        ])?;
         self.broker.tls()?;
-        self.dicom.check(self.tokens.key_file.is_some())?;
-        if self.extract.folder.is_some() && self.extract.mapping.is_none() {
-            return Err("`extract.folder` is given without `extract.mapping` (name the mapping file)".to_owned());
-        }
-        if self.extract.folder.is_some() && self.tokens.key_file.is_none() {
-            return Err(
-                "`extract.folder` is given without `tokens.key-file` (make one with `touchtime-agent key`)".to_owned()
-            );
-        }
+        let has_token_key = self.tokens.key_file.is_some();
+        self.extract.check(has_token_key)?;
+        self.dicom.check(has_token_key)?;
         Ok(())
     }
 }
 
-impl Dicom {
-    fn check(&self, has_key: bool) -> Result<(), String> {
-        if let Err(error) = SourceId::new(&self.source) {
-            return Err(format!("`dicom.source` {error}"));
-        }
-        let titles = self.scanners.iter().flat_map(|scanner| [Some(&scanner.calling), scanner.station.as_ref()]);
-        for title in titles.flatten().chain([&self.ae_title]) {
-            let is_title =
-                (1..=16).contains(&title.len()) && title.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\\');
-            if !is_title || title.trim() != title {
-                return Err(format!(
-                    "`dicom`: {title:?} is not an AE title (1 to 16 characters of ASCII, none around it)"
-                ));
-            }
-        }
-        for (n, scanner) in self.scanners.iter().enumerate() {
-            let is_same = |other: &Scanner| other.calling == scanner.calling && other.station == scanner.station;
-            if self.scanners.iter().take(n).any(is_same) {
-                return Err(format!(
-                    "`dicom.scanners` names {} twice with the same station (remove one)",
-                    scanner.calling
-                ));
-            }
-        }
-        if self.listen.is_some() && self.scanners.is_empty() {
-            return Err("`dicom.listen` is given without `dicom.scanners` (name who may call, and the room)".to_owned());
-        }
-        if self.listen.is_some() && !has_key {
-            return Err(
-                "`dicom.listen` is given without `tokens.key-file` (make one with `touchtime-agent key`)".to_owned()
-            );
-        }
-        if self.listen.is_some() && !cfg!(feature = "dicom") {
-            return Err("`dicom.listen` is given, and this agent was built without DICOM".to_owned());
-        }
-        Ok(())
+/// Whether each number is one that its key may have.
+fn check_ranges(numbers: &[(&str, u64, RangeInclusive<u64>)]) -> Result<(), String> {
+    match numbers.iter().find(|(_, number, range)| !range.contains(number)) {
+        Some((path, number, range)) => Err(format!("`{path}` is {number} (give {} to {})", range.start(), range.end())),
+        None => Ok(()),
     }
 }
 
@@ -470,7 +355,7 @@ impl Dicom {
 pub fn model() -> String {
     let mut text = String::from("# agent.toml: keys that are commented out have the value shown.\n");
     let mut table = "";
-    for key in KEYS {
+    for key in keys() {
         let (in_table, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
         if in_table != table {
             text += &format!("\n[{in_table}]\n");
@@ -490,7 +375,7 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
     for (name, value) in table {
         match value {
             toml::Value::Table(inner)
-                if KEYS.iter().any(|k| k.path.split('.').next() == Some(name) && k.path.contains('.')) =>
+                if keys().any(|k| k.path.split('.').next() == Some(name) && k.path.contains('.')) =>
             {
                 for inner_name in inner.keys() {
                     check_key(&format!("{name}.{inner_name}"))?;
@@ -505,7 +390,7 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
             | toml::Value::Array(_) => check_key(name)?,
         }
     }
-    for key in KEYS.iter().filter(|key| key.default.is_empty()) {
+    for key in keys().filter(|key| key.default.is_empty()) {
         let mut value = Some(table);
         let (in_table, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
         if !in_table.is_empty() {
@@ -520,10 +405,10 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
 
 fn check_key(path: &str) -> Result<(), String> {
     // A table's name alone is a key of the wrong type, which the decoder explains better.
-    if KEYS.iter().any(|key| key.path == path || key.path.split('.').next() == Some(path)) {
+    if keys().any(|key| key.path == path || key.path.split('.').next() == Some(path)) {
         return Ok(());
     }
-    let known = KEYS.iter().flat_map(|key| [key.path, key.path.split('.').next().unwrap_or(key.path)]);
+    let known = keys().flat_map(|key| [key.path, key.path.split('.').next().unwrap_or(key.path)]);
     let nearest = known.min_by_key(|known| distance(known, path));
     match nearest.filter(|known| distance(known, path) <= 3 + path.len() / 4) {
         Some(known) => Err(format!("key `{path}` is not known (did you mean `{known}`?)")),

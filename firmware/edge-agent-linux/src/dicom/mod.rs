@@ -21,7 +21,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::agent::Shared;
-use crate::config::{Config, Scanner};
+use crate::config::Config;
+use crate::config::feeds::Scanner;
 use crate::token_key::TokenKey;
 use known_steps::KnownSteps;
 

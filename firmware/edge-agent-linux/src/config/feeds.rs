@@ -1,0 +1,153 @@
+//! The tables of agent.toml that belong to feeds: where each takes its messages from, and what it may be sent.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+use room_events::{RoomId, SourceId};
+use serde::Deserialize;
+
+use super::{Key, check_ranges, key};
+
+/// The feeds' keys, tables together.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        "extract.folder",
+        "-",
+        "\"/srv/extracts\"",
+        "Watched for extract files; each is reported once, none is moved or changed.",
+    ),
+    key(
+        "extract.mapping",
+        "-",
+        "\"/etc/touchtime/mapping.toml\"",
+        "How the extract's columns are read; needed with extract.folder.",
+    ),
+    key("extract.poll-seconds", "5", "", "How often the folder is looked at."),
+    key("extract.source", "\"theatre-system\"", "", "The name of the source in events."),
+    key("dicom.listen", "-", "\"0.0.0.0:11112\"", "Where scanners send their performed steps; absent: nowhere."),
+    key("dicom.ae-title", "\"TOUCHTIME\"", "", "The AE title that they call."),
+    key(
+        "dicom.scanners",
+        "[]",
+        "",
+        "Who may call, and the room of its steps: { calling = \"MR1\", room = \"mri-1\" }; for a forwarder one entry per station, { calling = \"RIS\", station = \"CT1\", room = \"ct-1\" }. Others are refused.",
+    ),
+    key("dicom.zone", "\"Europe/London\"", "", "The zone of times that come without an offset."),
+    key("dicom.idle-seconds", "60", "", "An association on which nothing comes is ended."),
+    key("dicom.max-associations", "32", "", "Associations at once; more are closed."),
+    key("dicom.max-message-kib", "1024", "", "The most of one message."),
+    key("dicom.source", "\"scanners\"", "", "The name of the source in events."),
+];
+
+table!(
+    /// `[extract]`
+    Extract {
+        /// The watched folder.
+        folder: Option<PathBuf> = None,
+        /// How columns are read.
+        mapping: Option<PathBuf> = None,
+        /// How often the folder is looked at.
+        poll_seconds: u32 = 5,
+        /// The source's name.
+        source: String = "theatre-system".to_owned(),
+    }
+);
+
+table!(
+    /// `[dicom]`
+    Dicom {
+        /// Where to listen.
+        listen: Option<SocketAddr> = None,
+        /// The AE title that is called.
+        ae_title: String = "TOUCHTIME".to_owned(),
+        /// Who may call.
+        scanners: Vec<Scanner> = Vec::new(),
+        /// The zone of times without offset.
+        zone: Tz = Tz::Europe__London,
+        /// How long an association may be silent.
+        idle_seconds: u16 = 60,
+        /// Associations at once.
+        max_associations: u16 = 32,
+        /// The most of one message.
+        max_message_kib: u16 = 1024,
+        /// The source's name.
+        source: String = "scanners".to_owned(),
+    }
+);
+
+/// An entry of `dicom.scanners`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scanner {
+    /// The calling AE title.
+    pub calling: String,
+    /// The performed station AE title; absent: every station that this caller sends for.
+    #[serde(default)]
+    pub station: Option<String>,
+    /// The room.
+    pub room: RoomId,
+}
+
+impl Extract {
+    pub(super) fn check(&self, has_token_key: bool) -> Result<(), String> {
+        check_ranges(&[("extract.poll-seconds", self.poll_seconds.into(), 1..=3600)])?;
+        check_source("extract.source", &self.source)?;
+        if self.folder.is_some() && self.mapping.is_none() {
+            return Err("`extract.folder` is given without `extract.mapping` (name the mapping file)".to_owned());
+        }
+        if self.folder.is_some() { check_token_key("extract.folder", has_token_key) } else { Ok(()) }
+    }
+}
+
+impl Dicom {
+    pub(super) fn check(&self, has_token_key: bool) -> Result<(), String> {
+        check_ranges(&[
+            ("dicom.idle-seconds", self.idle_seconds.into(), 1..=3600),
+            ("dicom.max-associations", self.max_associations.into(), 1..=1000),
+            ("dicom.max-message-kib", self.max_message_kib.into(), 16..=16_384),
+        ])?;
+        check_source("dicom.source", &self.source)?;
+        let titles = self.scanners.iter().flat_map(|scanner| [Some(&scanner.calling), scanner.station.as_ref()]);
+        for title in titles.flatten().chain([&self.ae_title]) {
+            let is_title =
+                (1..=16).contains(&title.len()) && title.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\\');
+            if !is_title || title.trim() != title {
+                return Err(format!(
+                    "`dicom`: {title:?} is not an AE title (1 to 16 characters of ASCII, none around it)"
+                ));
+            }
+        }
+        for (n, scanner) in self.scanners.iter().enumerate() {
+            let is_same = |other: &Scanner| other.calling == scanner.calling && other.station == scanner.station;
+            if self.scanners.iter().take(n).any(is_same) {
+                return Err(format!(
+                    "`dicom.scanners` names {} twice with the same station (remove one)",
+                    scanner.calling
+                ));
+            }
+        }
+        if self.listen.is_some() && self.scanners.is_empty() {
+            return Err("`dicom.listen` is given without `dicom.scanners` (name who may call, and the room)".to_owned());
+        }
+        if self.listen.is_some() {
+            check_token_key("dicom.listen", has_token_key)?;
+        }
+        if self.listen.is_some() && !cfg!(feature = "dicom") {
+            return Err("`dicom.listen` is given, and this agent was built without DICOM".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn check_source(path: &str, name: &str) -> Result<(), String> {
+    SourceId::new(name).map(drop).map_err(|error| format!("`{path}` {error}"))
+}
+
+/// Feeds read numbers that only leave as tokens.
+fn check_token_key(path: &str, is_given: bool) -> Result<(), String> {
+    if is_given {
+        return Ok(());
+    }
+    Err(format!("`{path}` is given without `tokens.key-file` (make one with `touchtime-agent key`)"))
+}
