@@ -16,6 +16,8 @@ pub enum Identifier {
     RequestedProcedure,
     /// Study instance UID, where there is neither of the two.
     Study,
+    /// Series instance UID.
+    Series,
     /// Visit (admission, attendance).
     Visit,
     /// The patient's local number.
@@ -34,6 +36,7 @@ impl Identifier {
             Self::Accession => "accession",
             Self::RequestedProcedure => "requested-procedure",
             Self::Study => "study",
+            Self::Series => "series",
             Self::Visit => "visit",
             Self::Patient => "patient",
             Self::Step => "step",

@@ -26,6 +26,8 @@ pub enum Observation {
     Booking(Booking),
     /// A scanner's performed procedure step in its latest state.
     PerformedStep(PerformedStep),
+    /// What a scanner acquired of one series, by its images.
+    Acquisition(Acquisition),
     /// A line (door, lamp, relay) changed its level at the event's time.
     SignalLevel(SignalLevel),
     /// A planned session as its source states it now.
@@ -47,6 +49,7 @@ impl Observation {
             Self::Cancellation(_) => "cancellation",
             Self::Booking(_) => "booking",
             Self::PerformedStep(_) => "performed_step",
+            Self::Acquisition(_) => "acquisition",
             Self::SignalLevel(_) => "signal_level",
             Self::PlanRevision(_) => "plan_revision",
             Self::Alive(_) => "alive",
@@ -63,6 +66,7 @@ impl Observation {
             Self::Cancellation(c) => Some(c.case),
             Self::Booking(b) => Some(b.case),
             Self::PerformedStep(_)
+            | Self::Acquisition(_)
             | Self::SignalLevel(_)
             | Self::PlanRevision(_)
             | Self::Alive(_)
@@ -362,6 +366,35 @@ pub struct PerformedStep {
     pub reason: Option<u32>,
 }
 
+/// What a scanner acquired of one series, as far as its images have come.
+///
+/// Several of one series add up: the earliest `first` and the latest `last` hold, whatever the order in which they come.
+/// An image that is sent twice changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acquisition {
+    /// The exam: the token of its accession number, else of its requested procedure, else of its study.
+    pub exam: Token,
+    /// The series; absent where only the exam is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<Token>,
+    /// The performed step that the images name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Token>,
+    /// The earliest instant of acquisition.
+    pub first: UtcMillis,
+    /// The latest instant of acquisition.
+    pub last: UtcMillis,
+    /// The visit, as a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Token>,
+    /// The patient, as a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<Token>,
+    /// Protocol or procedure name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Label>,
+}
+
 named_enum!(
     /// What a line shows.
     Level {
@@ -413,7 +446,7 @@ named_enum!(
         Milestone = "milestone",
         /// Bookings and plan revisions.
         Plan = "plan",
-        /// Performed steps.
+        /// Performed steps and acquisitions.
         PerformedStep = "performed_step",
         /// Signal levels.
         SignalLevel = "signal_level",

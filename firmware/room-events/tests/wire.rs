@@ -111,6 +111,19 @@ fn examples() -> Vec<(&'static str, Event)> {
             })),
         ),
         (
+            "acquisition",
+            event(Observation::Acquisition(Acquisition {
+                exam: token(2),
+                series: Some(token(5)),
+                step: Some(token(1)),
+                first: at(1_644_585_120_000),
+                last: at(1_644_585_840_500),
+                visit: None,
+                patient: Some(token(6)),
+                protocol: Some(label("MR knee")),
+            })),
+        ),
+        (
             "signal_level",
             event(Observation::SignalLevel(SignalLevel {
                 signal: SourceId::new("door").unwrap(),
@@ -181,7 +194,7 @@ fn golden_files_hold_the_wire_form() {
 #[test]
 fn every_kind_has_a_golden_file() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(|(_, event)| event.obs.kind()).collect();
-    assert_eq!(kinds.len(), 10);
+    assert_eq!(kinds.len(), 11);
 }
 
 #[test]
@@ -254,6 +267,16 @@ fn the_largest_event_of_each_kind_fits() {
             patient: Some(case),
             protocol: Some(widest.clone()),
             reason: Some(u32::MAX),
+        }),
+        Observation::Acquisition(Acquisition {
+            exam: case,
+            series: Some(case),
+            step: Some(case),
+            first: far,
+            last: far,
+            visit: Some(case),
+            patient: Some(case),
+            protocol: Some(widest.clone()),
         }),
         Observation::SignalLevel(SignalLevel { signal: SourceId::new(&id).unwrap(), level: Level::Inactive }),
         Observation::PlanRevision(PlanRevision {
@@ -377,6 +400,21 @@ fn any_event() -> impl Strategy<Value = Event> {
                 protocol: None,
                 reason,
             })
+        ),
+        ((any::<u8>(), any::<u128>()), instant.clone(), instant.clone(), any::<bool>()).prop_map(
+            |((key, digest), first, last, known)| {
+                let exam = Token { key, digest };
+                Observation::Acquisition(Acquisition {
+                    exam,
+                    series: known.then_some(exam),
+                    step: None,
+                    first,
+                    last,
+                    visit: None,
+                    patient: known.then_some(exam),
+                    protocol: None,
+                })
+            }
         ),
         (id(), proptest::sample::select(Level::ALL)).prop_map(|(signal, level)| Observation::SignalLevel(
             SignalLevel { signal: SourceId::new(&signal).unwrap(), level }

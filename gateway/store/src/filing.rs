@@ -199,6 +199,7 @@ impl<'t> Filing<'t> {
                 | Observation::Correction(_)
                 | Observation::Cancellation(_)
                 | Observation::PerformedStep(_)
+                | Observation::Acquisition(_)
                 | Observation::SignalLevel(_)
                 | Observation::EventsLost(_)
                 | Observation::AgentStarted(_) => heard.event = heard.event.max(Some(event.at)),

@@ -10,6 +10,7 @@ pub fn place_of(event: &Event) -> UtcMillis {
         Observation::Booking(booking) => booking.start.unwrap_or(event.at),
         Observation::PlanRevision(plan) => plan.start,
         Observation::PerformedStep(step) => step.start,
+        Observation::Acquisition(acquired) => acquired.first,
         Observation::Milestone(_)
         | Observation::Cancellation(_)
         | Observation::SignalLevel(_)

@@ -89,6 +89,7 @@ impl RoomTimeline {
             | Observation::Cancellation(_)
             | Observation::PlanRevision(_)
             | Observation::PerformedStep(_)
+            | Observation::Acquisition(_)
             | Observation::SignalLevel(_)
             | Observation::Alive(_)
             | Observation::EventsLost(_)
