@@ -116,7 +116,22 @@ fn copy_back(from: &Path, new: &Path) -> Result<(i64, u64), StoreError> {
     if beside(from, "-wal").is_file() {
         copy(&beside(from, "-wal"), &beside(new, "-wal"))?;
     }
-    Ok((settle(new)?, check(new)?))
+    let found = settle(new)?;
+    if found == schema::SCHEMA_VERSION {
+        forget_exports(new)?;
+    }
+    Ok((found, check(new)?))
+}
+
+/// Exporters have sent more than this copy knows of: they start again.
+fn forget_exports(file: &Path) -> Result<(), StoreError> {
+    let broken = |error| StoreError::of_file(file, error);
+    let connection =
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(broken)?;
+    connection.execute_batch("DELETE FROM exports; UPDATE exported SET digest = 0").map_err(broken)?;
+    connection.close().map_err(|(_, error)| broken(error))?;
+    File::open(file).and_then(|file| file.sync_all()).map_err(|problem| at(file, problem))
 }
 
 /// Looks through a database for damage; returns its schema.

@@ -19,10 +19,12 @@ use room_events::topic::AgentAddress;
 use room_events::{Event, Observation, RoomId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use crate::outgoing::Touched;
 use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
 use crate::reader::{address, case_blob, damaged};
 use crate::writer::{Committed, Inbound};
 use crate::{StoreError, place_of};
+
 /// A stream that the running transaction has touched.
 #[derive(Debug)]
 pub(crate) struct OpenStream {
@@ -49,6 +51,7 @@ pub(crate) struct Filing<'t> {
     streams: OpenStreams,
     /// By room: newest event, newest sign of life.
     heard: BTreeMap<(SiteId, RoomId), Heard>,
+    touched: Touched,
     pub(crate) done: Committed,
 }
 
@@ -87,6 +90,7 @@ impl<'t> Filing<'t> {
             received,
             streams: BTreeMap::new(),
             heard: BTreeMap::new(),
+            touched: Touched::default(),
             done: Committed::default(),
         }
     }
@@ -189,6 +193,7 @@ impl<'t> Filing<'t> {
         }
         self.done.latest = self.done.latest.max(Some(event.at));
         if let (Some(id), Some(room)) = (room, &event.room) {
+            self.touched.add(id, place_of(event), matches!(event.obs, Observation::Alive(_)));
             let heard =
                 self.heard.entry((site.clone(), room.clone())).or_insert(Heard { room: id, event: None, alive: None });
             match event.obs {
@@ -350,6 +355,7 @@ impl<'t> Filing<'t> {
             room.execute(params![heard.room, event, alive, UtcMillis::MIN.millis()])?;
         }
         drop(room);
+        self.touched.write(self.transaction)?;
         self.done.rooms = self.heard.into_keys().collect();
         Ok((self.streams, self.done))
     }

@@ -8,6 +8,7 @@ mod backup;
 mod filing;
 mod lock;
 mod migrate;
+mod outgoing;
 mod owner;
 mod place;
 mod primary;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 pub use backup::{BackedUp, Restored, backup, restore};
+pub use outgoing::{Change, DeadLetter, Exported, Exports, MOST_CHANGES, MOST_DEAD_LETTERS, Span};
 pub use place::place_of;
 pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
 pub use reader::{Conflict, Gap, Held, Reader, RoomRow};

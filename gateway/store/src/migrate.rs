@@ -24,12 +24,8 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
          DROP INDEX events_by_place; DROP INDEX plans_by_room; DROP INDEX events_by_case;
          ALTER TABLE agents ADD COLUMN not_kept INTEGER NOT NULL DEFAULT 0;",
     )?;
-    for statement in schema::CREATE.split_inclusive(";\n") {
-        let is_new = ["CREATE TABLE events ", "CREATE TABLE quarantine ", "CREATE INDEX "];
-        if is_new.iter().any(|start| statement.trim_start().starts_with(start)) {
-            transaction.execute_batch(statement)?;
-        }
-    }
+    create_some(transaction, &["CREATE TABLE events ", "CREATE TABLE quarantine ", "CREATE INDEX "])?;
+    create_some(transaction, EXPORT_TABLES)?;
     // In order of the key, which fills the new table's pages from left to right.
     transaction.execute(
         "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
@@ -51,13 +47,28 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
 
 /// From schema 2: an index that finds where else a case is booked.
 pub(crate) fn from_2(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    tracing::info!(from = 2, to = schema::SCHEMA_VERSION, "bringing the store up to date; a year's takes seconds");
+    create_some(transaction, &["CREATE INDEX bookings_by_case "])?;
+    from_3(transaction)
+}
+
+/// From schema 3: what exporters go by.
+pub(crate) fn from_3(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    tracing::info!(to = schema::SCHEMA_VERSION, "bringing the store up to date; a year's takes seconds");
+    create_some(transaction, EXPORT_TABLES)?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [schema::SCHEMA_VERSION])?;
+    Ok(())
+}
+
+const EXPORT_TABLES: &[&str] =
+    &["CREATE TABLE changes ", "CREATE TABLE exports ", "CREATE TABLE exported ", "CREATE TABLE dead_letters "];
+
+/// Those of the present schema's statements that begin so.
+fn create_some(transaction: &Transaction<'_>, beginnings: &[&str]) -> Result<(), StoreError> {
     for statement in schema::CREATE.split_inclusive(";\n") {
-        if statement.trim_start().starts_with("CREATE INDEX bookings_by_case ") {
+        if beginnings.iter().any(|beginning| statement.trim_start().starts_with(beginning)) {
             transaction.execute_batch(statement)?;
         }
     }
-    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [schema::SCHEMA_VERSION])?;
     Ok(())
 }
 

@@ -307,7 +307,7 @@ impl Reader {
         self.count(Self::COUNT_EVENTS)
     }
 
-    fn count(&self, sql: &str) -> Result<u64, StoreError> {
+    pub(crate) fn count(&self, sql: &str) -> Result<u64, StoreError> {
         let n: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(u64::try_from(n).unwrap_or(0))
     }

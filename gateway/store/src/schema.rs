@@ -9,6 +9,10 @@
 //!   events            every accepted event, the bytes as they came
 //!   quarantine        what could not be decoded or came under a wrong agent, the bytes as they came
 //!   gaps              sequence numbers declared gone by their agent
+//!   changes           which rooms each commit touched, and where in time: what exporters go by; the newest 200,000
+//!   exports           how far each exporter has come
+//!   exported          what each exporter has sent, so that what is no longer so can be taken back
+//!   dead_letters      what a receiver of exports would not have, for people to see
 //! touchtime.lock      held shared by each writer, alone by what replaces the database
 //! collector.lock      held by the one collector of this store
 //! ```
@@ -30,7 +34,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 pub(crate) const CREATE: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -71,6 +75,19 @@ CREATE TABLE gaps (
     stream INTEGER NOT NULL REFERENCES streams, first INTEGER NOT NULL, last INTEGER NOT NULL, received INTEGER NOT NULL,
     PRIMARY KEY (stream, first)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL REFERENCES rooms,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, alive_only INTEGER NOT NULL
+) STRICT;
+CREATE TABLE exports (name TEXT PRIMARY KEY, through INTEGER NOT NULL, settings TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE exported (
+    export TEXT NOT NULL, subject TEXT NOT NULL, digest INTEGER NOT NULL, points TEXT NOT NULL,
+    PRIMARY KEY (export, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, export TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+    letter TEXT NOT NULL, UNIQUE (export, letter)
+) STRICT;
 ";
 
 /// Creates the tables in an empty file, brings those of an earlier program up to date, refuses those of a later one.
@@ -91,6 +108,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
             SCHEMA_VERSION => {}
             1 => crate::migrate::from_1(&transaction)?,
             2 => crate::migrate::from_2(&transaction)?,
+            3 => crate::migrate::from_3(&transaction)?,
             found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
         }
     }
