@@ -1,4 +1,9 @@
 //! From a message to the disk and back to its sender: group commit, then answers.
+//!
+//! A panic anywhere on the way costs the answers of the message that it stumbles over, no other's: the broker is told that
+//! this message is done with, so that it hands over the next one, and its agent, which heard nothing, sends it again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use room_events::UtcMillis;
 use room_events::topic::AgentAddress;
@@ -41,7 +46,12 @@ pub fn run(
 ) {
     let mut waiting = Vec::with_capacity(usize::from(crate::RECEIVE_MAXIMUM));
     while arrivals.blocking_recv_many(&mut waiting, usize::from(crate::RECEIVE_MAXIMUM)) > 0 {
-        let acknowledgements = store(&mut writer, &waiting, now(), changes);
+        let received = now();
+        let inbound: Vec<Inbound<'_>> = waiting
+            .iter()
+            .filter_map(|arrival| Some(Inbound { from: arrival.from.as_ref()?, payload: &arrival.publish.payload }))
+            .collect();
+        let acknowledgements = contain(&inbound, |messages| store(&mut writer, messages, received, changes));
         let settled = std::mem::take(&mut waiting);
         if answers.blocking_send(Answers { acknowledgements, settled }).is_err() {
             return;
@@ -49,15 +59,36 @@ pub fn run(
     }
 }
 
+/// Handles all messages, at once if that can be, else one by one: one that makes the program panic must not take the others
+/// with it, nor the thread that stores them.
+fn contain(
+    messages: &[Inbound<'_>],
+    mut handle: impl FnMut(&[Inbound<'_>]) -> Vec<Acknowledgement>,
+) -> Vec<Acknowledgement> {
+    // Nothing half done is seen afterwards: what a transaction began is rolled back, and an answer that was not given is
+    // asked for again.
+    let mut attempt = |messages: &[Inbound<'_>]| catch_unwind(AssertUnwindSafe(|| handle(messages))).ok();
+    if let Some(answers) = attempt(messages) {
+        return answers;
+    }
+    tracing::error!(messages = messages.len(), "the program panicked (the log above says where); trying one by one");
+    let mut answers = Vec::new();
+    for message in messages {
+        match attempt(std::slice::from_ref(message)) {
+            Some(more) => answers.extend(more),
+            None => tracing::error!(agent = %message.from, "a message makes the program panic; its agent keeps it"),
+        }
+    }
+    answers
+}
+
 fn store(
     writer: &mut Writer,
-    arrivals: &[Arrival],
+    inbound: &[Inbound<'_>],
     received: UtcMillis,
     changes: &broadcast::Sender<Changed>,
 ) -> Vec<Acknowledgement> {
-    let inbound: Vec<Inbound<'_>> =
-        arrivals.iter().filter_map(|a| Some(Inbound { from: a.from.as_ref()?, payload: &a.publish.payload })).collect();
-    match writer.commit(&inbound, received) {
+    match writer.commit(inbound, received) {
         Ok(done) => {
             tell(&done, changes);
             done.acknowledgements
@@ -123,5 +154,39 @@ fn tell(done: &Committed, changes: &broadcast::Sender<Changed>) {
     }
     for room in &done.rooms {
         let _ = changes.send(Changed { room: Some(room.clone()), latest: done.latest });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
+mod tests {
+    use super::*;
+    use delivery::ack::{Ack, RunId};
+    use room_events::{AgentId, SiteId, StreamId, TrustId};
+
+    #[test]
+    fn a_message_that_panics_costs_no_other_its_answer() {
+        let from = AgentAddress {
+            trust: TrustId::new("north").unwrap(),
+            site: SiteId::new("main").unwrap(),
+            agent: AgentId::new("th-1").unwrap(),
+        };
+        let answer = |message: &Inbound<'_>| {
+            assert_ne!(message.payload, b"poison", "asked to panic");
+            let ack = Ack {
+                run: RunId(1),
+                counter: 1,
+                stream: StreamId(1),
+                through: u64::from(message.payload[0]),
+                floor: None,
+                conflicts: Default::default(),
+                failed: None,
+            };
+            Acknowledgement { to: from.clone(), ack }
+        };
+        let messages: Vec<_> =
+            [[1].as_slice(), b"poison", &[3]].into_iter().map(|payload| Inbound { from: &from, payload }).collect();
+        let answers = contain(&messages, |some| some.iter().map(answer).collect());
+        assert_eq!(answers.iter().map(|a| a.ack.through).collect::<Vec<_>>(), [1, 3]);
     }
 }

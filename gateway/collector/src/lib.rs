@@ -70,7 +70,8 @@ pub struct Shared {
     pub summaries: Summaries,
 }
 
-/// Collects until `stop` turns true; what is taken but not committed then stays with broker and agents.
+/// Collects until `stop` turns true; what is taken but not committed then stays with broker and agents. An error says that
+/// the thread that stores is no more: nothing but another start of the program helps, and costs only repetitions.
 pub async fn run(
     settings: Settings,
     writer: Writer,

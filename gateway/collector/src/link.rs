@@ -32,7 +32,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const HEAR_FIRST: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Connects, and connects again, until `stop`.
+/// Connects, and connects again, until `stop`, or until nobody sends answers: then nothing would be stored either, and a
+/// collector that only looks alive is worse than one that ends and is started again.
 pub(crate) async fn run(
     settings: Settings,
     shared: Shared,
@@ -43,7 +44,7 @@ pub(crate) async fn run(
     let mut connection = 0_u64;
     let mut joining = Joining::default();
     let mut pause = FIRST_PAUSE;
-    loop {
+    while !answers.is_closed() {
         connection += 1;
         let options = match options(&settings) {
             Ok(options) => options,
@@ -73,7 +74,8 @@ pub(crate) async fn run(
         let ended = loop {
             tokio::select! {
                 ended = &mut polling => break Some(ended),
-                Some(answer) = answers.recv() => {
+                answer = answers.recv() => {
+                    let Some(answer) = answer else { break None };
                     for acknowledgement in answer.acknowledgements {
                         send(&client, &settings, joining.add(acknowledgement, Instant::now())).await;
                     }
@@ -371,6 +373,23 @@ mod tests {
             tls: None,
             longest_pause: Duration::from_secs(1),
         }
+    }
+
+    #[tokio::test]
+    async fn a_link_ends_when_nothing_is_stored_any_more() {
+        let (room, taken) = Room::new();
+        let (answers, to_send) = mpsc::channel(1);
+        // A broker that accepts and says nothing, so that the first connection stays under way.
+        let broker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        std::fs::write(&file, "secret").unwrap();
+        let settings =
+            Settings { host: "127.0.0.1".to_owned(), port: broker.local_addr().unwrap().port(), ..settings(file) };
+        let (_nobody_stops_it, stop) = watch::channel(false);
+        let running = tokio::spawn(run(settings, Shared::default(), room, to_send, stop));
+        drop((taken, answers));
+        running.await.unwrap();
     }
 
     #[test]
