@@ -118,10 +118,13 @@ impl Found {
         for step in &self.session.steps {
             let to = step.end.map_or_else(|| format!("by {}", self.time(step.ends_by)), |end| self.time(end));
             let length = step.end.map_or_else(|| "-".to_owned(), |end| minutes(Minutes::between(step.start, end)));
+            let images = step.acquired.map_or_else(String::new, |images| {
+                format!(", images {} to {}", self.time(images.first), self.time(images.last))
+            });
             let changeover = step.changeover_before.map_or_else(|| "-".to_owned(), minutes);
             writeln!(
                 out,
-                "  {:<9} {to:<9} {length:>7}  {changeover:>10}  {:<8}  {}",
+                "  {:<9} {to:<9} {length:>7}  {changeover:>10}  {:<8}  {}{images}",
                 self.time(step.start),
                 short_token(&step.id),
                 outcome(step)
@@ -180,6 +183,7 @@ impl Found {
         let of = |part: Minutes, share| format!("{} = {} of {} min", percent(share), minutes(part), minutes(f.elapsed));
         writeln!(out, "  occupied             {}", of(f.occupied, f.occupied_utilisation()))?;
         writeln!(out, "  productive           {}", of(f.productive, f.productive_utilisation()))?;
+        writeln!(out, "  acquisition          {} min from first to last image of each step", minutes(f.acquired))?;
         writeln!(out, "  unknown              {} min of steps without an end", minutes(f.unknown))?;
         let each: Vec<String> = f.changeovers.iter().copied().map(minutes).collect();
         let mean = f.changeover_mean().map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1}"));

@@ -195,6 +195,7 @@ mod tests {
             start: at(0),
             end: Some(at(20)),
             last_image: None,
+            acquired: None,
             accessions: Vec::new(),
             visit: None,
             patient: None,

@@ -56,6 +56,8 @@ pub struct Step {
     pub end: Option<UtcMillis>,
     /// The last image known of a step in progress.
     pub last_image: Option<UtcMillis>,
+    /// What was acquired in it, by its images.
+    pub acquired: Option<Acquired>,
     /// Accessions that it performed, in order of their tokens and each once.
     pub accessions: Vec<Token>,
     /// The visit.
@@ -70,6 +72,23 @@ pub struct Step {
     pub captured: UtcMillis,
     /// Two final records contradict each other; the first in source order counts.
     pub conflicting: bool,
+}
+
+/// From the first to the last instant of acquisition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acquired {
+    /// The first.
+    pub first: UtcMillis,
+    /// The last.
+    pub last: UtcMillis,
+}
+
+impl Acquired {
+    /// Both together, and what is between them.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
 }
 
 /// One planned session with every revision of its plan.

@@ -7,6 +7,7 @@
 //!
 //! What the facts amount to is left to the measures; signals are not read here.
 
+mod acquisitions;
 pub mod history;
 mod plans;
 pub mod record;
@@ -25,6 +26,7 @@ pub use record::{Precedence, Record};
 pub use said::{Booked, Statement};
 pub use touched::{Span, Subject, Touched, touched};
 
+use acquisitions::AcquisitionSaid;
 use plans::{PlanSaid, PlanWords, revisions};
 use record::{Word, last_word};
 use said::{StampSaid, instant};
@@ -43,13 +45,22 @@ pub struct RoomTimeline {
     cases: BTreeMap<Token, CaseWords>,
     plans: BTreeMap<SessionKey, PlanWords>,
     steps: BTreeMap<Token, Vec<Word<StepSaid>>>,
+    /// By exam.
+    acquisitions: BTreeMap<Token, Vec<Word<AcquisitionSaid>>>,
     alive: BTreeSet<UtcMillis>,
 }
 
 impl RoomTimeline {
     /// A room of which nothing is known yet.
     pub fn new(room: Room) -> Self {
-        Self { room, cases: BTreeMap::new(), plans: BTreeMap::new(), steps: BTreeMap::new(), alive: BTreeSet::new() }
+        Self {
+            room,
+            cases: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            acquisitions: BTreeMap::new(),
+            alive: BTreeSet::new(),
+        }
     }
 
     /// The room.
@@ -59,8 +70,8 @@ impl RoomTimeline {
 
     /// Adds a record, if it is news; returns whether it was.
     ///
-    /// Takes the room's own milestones, corrections, cancellations, bookings, plan revisions, performed steps and signs of
-    /// life, and the bookings of the trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
+    /// Takes the room's own milestones, corrections, cancellations, bookings, plan revisions, performed steps,
+    /// acquisitions and signs of life, and the bookings of the trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
     /// give it the bookings of cases that have a booking here. Every other record is passed over.
     pub fn insert(&mut self, record: &Record) -> bool {
         if record.agent.trust != self.room.trust {
@@ -81,6 +92,10 @@ impl RoomTimeline {
             Observation::PlanRevision(said) if own => self.insert_plan(record, said),
             Observation::PerformedStep(said) if own => {
                 Word::of(record, StepSaid::of(said)).insert_into(self.steps.entry(said.step).or_default())
+            }
+            Observation::Acquisition(said) if own => {
+                let words = self.acquisitions.entry(said.exam).or_default();
+                Word::of(record, AcquisitionSaid::of(said)).insert_into(words)
             }
             Observation::Alive(_) if own => self.alive.insert(record.event.at),
             // The rest says nothing about a case, a plan or a step of this room.
@@ -148,11 +163,13 @@ impl RoomTimeline {
         RoomFacts { sessions: sessions.collect(), cases: cases.collect() }
     }
 
-    /// What is agreed about a scanner room: the plans and bookings, its performed steps by start, its signs of life.
+    /// What is agreed about a scanner room: the plans and bookings, its performed steps by start, those
+    /// of which only images tell among them, its signs of life.
     pub fn scanner_facts(&self, precedence: &Precedence) -> ScannerFacts {
         let RoomFacts { sessions, cases } = self.facts(precedence);
         let mut steps: Vec<Step> =
             self.steps.iter().filter_map(|(id, words)| steps::agree(*id, words, precedence)).collect();
+        acquisitions::add_to(&mut steps, &self.acquisitions, precedence);
         steps.sort_by_key(|step| (step.start, step.end, step.id));
         ScannerFacts { sessions, cases, steps, alive: self.alive.iter().copied().collect() }
     }

@@ -292,6 +292,7 @@ fn scanning(now: UtcMillis, alive_to: UtcMillis) -> RoomDay {
         start: at(start),
         end: end.map(at),
         last_image: None,
+        acquired: None,
         accessions: Vec::new(),
         visit: None,
         patient: None,

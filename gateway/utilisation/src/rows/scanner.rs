@@ -56,6 +56,7 @@ pub const SCANNER_SESSION_COLUMNS: &[&str] = &[
     "target_per_hour",
     "scans_short_of_target",
     "quality",
+    "acquisition_min",
 ];
 
 fn ratio<'r>(ratio: Option<Ratio>) -> Value<'r> {
@@ -132,6 +133,7 @@ pub fn scanner_session_row<'r>(session: &'r ScannerSession, reasons: &'r str) ->
             number(f.target),
             f.short_of_target.map_or(Value::Absent, count),
             Value::Names(session.quality.iter().map(|flag| flag.name()).collect()),
+            Value::Minutes(f.acquired),
         ],
     )
 }

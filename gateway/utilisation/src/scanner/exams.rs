@@ -7,7 +7,7 @@ use room_events::{StepState, Token, UtcMillis};
 use super::Conditions;
 use super::result::{ExamState, StepExclusion, StepResult};
 use super::rules::WRONG_WORKLIST_ENTRY;
-use crate::facts::Step;
+use crate::facts::{Acquired, Step};
 use crate::quantity::Minutes;
 
 /// A step with what follows from its neighbours and its session.
@@ -19,6 +19,9 @@ pub(super) struct Placed<'f> {
     pub end: Option<UtcMillis>,
     /// The latest instant at which it can have ended.
     pub ends_by: UtcMillis,
+    /// From its first to its last acquisition, where that can be believed.
+    pub acquired: Option<Acquired>,
+    last_image: Option<UtcMillis>,
     /// Its stamps cannot be believed.
     pub rejected: bool,
     pub excluded: Option<StepExclusion>,
@@ -42,6 +45,7 @@ impl Placed<'_> {
             end: self.end,
             ends_by: self.ends_by,
             changeover_before,
+            acquired: self.acquired,
             exams: self.exam_ids(),
             protocol: self.step.protocol.clone(),
             reason: self.step.reason,
@@ -72,7 +76,7 @@ pub(super) fn place<'f>(
     let starts: Vec<UtcMillis> = placed.iter().filter(|p| p.counts()).map(|p| p.step.start).collect();
     let next_start = |at: UtcMillis| starts.get(starts.partition_point(|start| *start <= at)).copied();
     for step in &mut placed {
-        let Some(image) = step.last_image() else { continue };
+        let Some(image) = step.last_image else { continue };
         let is_over =
             now.millis_since(image) >= under.scanner.no_image_for.millis() && next_start(step.step.start).is_some();
         if step.state == ExamState::Provisional && is_over {
@@ -85,7 +89,7 @@ pub(super) fn place<'f>(
     for step in &mut placed {
         let session = step.session.and_then(|index| Some((windows.get(index)?.1, *closes.get(index)?)));
         let closed = session.is_some_and(|(_, closes)| now >= closes);
-        if let (ExamState::Provisional, true, Some(image)) = (step.state, closed, step.last_image()) {
+        if let (ExamState::Provisional, true, Some(image)) = (step.state, closed, step.last_image) {
             step.infer(image);
         }
         step.ends_by = step.end.unwrap_or_else(|| {
@@ -100,10 +104,12 @@ pub(super) fn place<'f>(
 }
 
 fn known<'f>(step: &'f Step, session: Option<usize>, under: Conditions<'_>) -> Placed<'f> {
-    let believed = step.end.filter(|end| {
-        let length = end.millis_since(step.start);
-        (0..=under.scanner.longest_step.millis()).contains(&length)
-    });
+    let can_be =
+        |from: UtcMillis, to: UtcMillis| (0..=under.scanner.longest_step.millis()).contains(&to.millis_since(from));
+    let believed = step.end.filter(|end| can_be(step.start, *end));
+    let last_image = step.last_image.filter(|image| can_be(step.start, *image));
+    // An image from before the start tells of a late message, not of another step.
+    let acquired = step.acquired.filter(|acquired| can_be(acquired.first.min(step.start), acquired.last));
     let state = match step.state {
         StepState::InProgress => ExamState::Provisional,
         StepState::Completed => ExamState::Completed,
@@ -116,17 +122,14 @@ fn known<'f>(step: &'f Step, session: Option<usize>, under: Conditions<'_>) -> P
         state,
         end: believed,
         ends_by: step.start,
-        rejected: step.end.is_some() && believed.is_none(),
+        acquired,
+        last_image,
+        rejected: (step.end.is_some() && believed.is_none()) || (step.acquired.is_some() && acquired.is_none()),
         excluded: wrong.then_some(StepExclusion::WrongWorklistEntry),
     }
 }
 
 impl Placed<'_> {
-    /// The last image, unless it is before the start.
-    fn last_image(&self) -> Option<UtcMillis> {
-        self.step.last_image.filter(|image| *image >= self.step.start)
-    }
-
     fn infer(&mut self, image: UtcMillis) {
         self.state = ExamState::Inferred;
         self.end = Some(image);

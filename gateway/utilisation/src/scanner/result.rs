@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use room_events::{Label, ListKind, RoomId, RoomKind, SessionKey, SiteId, Token, TrustId, UtcMillis};
 
+use crate::facts::Acquired;
 use crate::quantity::{Minutes, Ratio};
 use crate::result::SessionState;
 
@@ -91,6 +92,9 @@ pub struct ScannerFigures {
     pub occupied: Minutes,
     /// The same of completed steps alone.
     pub productive: Minutes,
+    /// Union of the acquisition spans inside the operational time: from the first to the last image of each step, without
+    /// registration and setting up.
+    pub acquired: Minutes,
     /// Operational time covered only by steps without an end, up to their upper bounds.
     pub unknown: Minutes,
     /// Known changeovers.
@@ -250,6 +254,8 @@ pub struct StepResult {
     pub ends_by: UtcMillis,
     /// Changeover before it, where known.
     pub changeover_before: Option<Minutes>,
+    /// From its first to its last acquisition, where images came.
+    pub acquired: Option<Acquired>,
     /// Its exams.
     pub exams: Vec<Token>,
     /// Protocol.
@@ -282,7 +288,7 @@ pub enum ScannerFlag {
     LatePlan,
     /// A step has no end.
     OpenStep,
-    /// A step's end is before its start, or too late to be believed.
+    /// A step's end or last image is before its start, or too late to be believed.
     RejectedStamps,
     /// Two final records of a step contradict each other.
     ConflictingStep,

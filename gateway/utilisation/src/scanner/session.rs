@@ -169,6 +169,8 @@ impl Circumstances<'_> {
         };
         let occupied = known(&|_| true);
         let productive = known(&|step| step.state == ExamState::Completed);
+        let acquired =
+            Spans::of(steps.iter().filter_map(|step| step.acquired).map(|acquired| (acquired.first, acquired.last)));
         let open_ended = steps.iter().filter(|step| step.end.is_none()).map(|step| (step.step.start, step.ends_by));
         let unknown = Spans::of(open_ended).without(&occupied);
         let first = steps.iter().map(|step| step.step.start).min();
@@ -181,6 +183,7 @@ impl Circumstances<'_> {
             least_observed: self.under.scanner.least_observed,
             occupied: occupied.and(&elapsed).length(),
             productive: productive.and(&elapsed).length(),
+            acquired: acquired.and(&elapsed).length(),
             unknown: unknown.and(&elapsed).length(),
             first_scan_delay: first.map(|first| Minutes::between(from, first)),
             ..ScannerFigures::default()

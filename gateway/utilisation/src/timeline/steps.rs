@@ -67,6 +67,7 @@ pub(super) fn agree(id: Token, words: &[Word<StepSaid>], precedence: &Precedence
         start: said.start,
         end: if said.is_final() { said.end } else { None },
         last_image: words.iter().filter(|word| !word.said.is_final()).filter_map(|word| word.said.end).max(),
+        acquired: None,
         accessions: accessions.cloned().unwrap_or_default(),
         visit: texts().find_map(|word| word.said.visit),
         patient: texts().find_map(|word| word.said.patient),

@@ -2,8 +2,8 @@
 
 use room_events::topic::AgentAddress;
 use room_events::{
-    AgentId, Alive, ClockQuality, Event, EventId, ListKind, Observation, PerformedStep, PlanRevision, RoomKind, Seq,
-    SessionKey, SourceId, StepState, StreamId, UtcMillis,
+    Acquisition, AgentId, Alive, ClockQuality, Event, EventId, ListKind, Observation, PerformedStep, PlanRevision,
+    RoomKind, Seq, SessionKey, SourceId, StepState, StreamId, UtcMillis,
 };
 use utilisation::timeline::{Precedence, Record, RoomTimeline};
 
@@ -58,6 +58,28 @@ fn plan() -> Record {
         withdrawn: false,
     };
     record(1, at("08:00"), Observation::PlanRevision(plan))
+}
+
+fn acquired(seq: u64, (exam, series): (&str, &str), step: Option<&str>, first: &str, last: &str) -> Record {
+    let said = Acquisition {
+        exam: token(exam),
+        series: Some(token(series)),
+        step: step.map(token),
+        first: at(first),
+        last: at(last),
+        visit: None,
+        patient: Some(token(exam)),
+        protocol: None,
+    };
+    record(seq, at(last), Observation::Acquisition(said))
+}
+
+fn timeline_of(records: &[Record]) -> RoomTimeline {
+    let mut timeline = RoomTimeline::new(scanner(RoomKind::Ct));
+    for record in records {
+        timeline.insert(record);
+    }
+    timeline
 }
 
 /// All orders of a few things.
@@ -127,4 +149,74 @@ fn a_step_recorded_long_after_its_hour_revises_it() {
     let result = measure(timeline.room(), &timeline.scanner_facts(&Precedence::default()), &[], LATER);
     assert_eq!(result.hours.iter().map(|hour| hour.revised).collect::<Vec<_>>(), [false, true]);
     assert!(result.sessions[0].revised);
+}
+
+#[test]
+fn images_end_a_step_whose_last_message_was_lost_in_any_order() {
+    let records = [
+        plan(),
+        performed(2, "U1", StepState::InProgress, "10:00", None, "A1"),
+        acquired(3, ("A1", "S1"), Some("U1"), "10:14", "10:14"),
+        acquired(4, ("A1", "S1"), Some("U1"), "10:15", "10:19"),
+        acquired(5, ("A1", "S2"), None, "10:21", "10:30"),
+        performed(6, "U2", StepState::Completed, "11:00", Some("11:20"), "A2"),
+    ];
+    for order in permutations(&records) {
+        let timeline = timeline_of(&order);
+        let result = measure(timeline.room(), &timeline.scanner_facts(&Precedence::default()), &[], LATER);
+        let [session] = &result.sessions[..] else { panic!("one session") };
+        let figures = &session.figures;
+        assert_eq!((figures.exams_completed, figures.exams_inferred), (1, 1));
+        assert_eq!((figures.occupied.as_f64(), figures.acquired.as_f64()), (50.0, 16.0));
+        assert_eq!(session.steps[0].end, Some(at("10:30")));
+        assert_eq!(result.hours.iter().map(|hour| hour.inferred).collect::<Vec<_>>(), [1, 0]);
+    }
+}
+
+#[test]
+fn a_scanner_that_tells_of_no_steps_has_one_for_each_exam_with_images() {
+    let timeline = timeline_of(&[
+        plan(),
+        acquired(2, ("A1", "S1"), None, "10:05", "10:09"),
+        acquired(3, ("A1", "S2"), None, "10:10", "10:25"),
+        acquired(4, ("A2", "S3"), Some("U7"), "10:40", "10:52"),
+        acquired(5, ("A3", "S4"), Some("U7"), "10:53", "11:00"),
+    ]);
+    let result = measure(timeline.room(), &timeline.scanner_facts(&Precedence::default()), &[], LATER);
+    let figures = &result.sessions[0].figures;
+    assert_eq!((figures.exams_inferred, figures.exams_completed, figures.attendances), (3, 0, 2));
+    assert_eq!((figures.occupied.as_f64(), figures.acquired.as_f64()), (40.0, 40.0));
+    let lengths: Vec<_> =
+        result.sessions[0].steps.iter().map(|step| step.end.unwrap().millis_since(step.start) / 60_000).collect();
+    assert_eq!(lengths, [20, 20]);
+}
+
+#[test]
+fn images_of_an_appended_step_do_not_lengthen_the_first() {
+    let timeline = timeline_of(&[
+        plan(),
+        performed(2, "U1", StepState::Completed, "10:00", Some("10:20"), "A1"),
+        performed(3, "U2", StepState::Completed, "11:00", Some("11:20"), "A1"),
+        acquired(4, ("A1", "S1"), None, "10:05", "10:18"),
+        acquired(5, ("A1", "S2"), None, "11:02", "11:19"),
+        acquired(6, ("A1", "S3"), Some("U1"), "09:59", "10:01"),
+    ]);
+    let result = measure(timeline.room(), &timeline.scanner_facts(&Precedence::default()), &[], LATER);
+    let figures = &result.sessions[0].figures;
+    assert_eq!(figures.exams_completed, 1);
+    // 9:59 is before the plan.
+    assert_eq!(figures.acquired.as_f64(), 18.0 + 17.0);
+}
+
+#[test]
+fn images_of_another_day_are_not_believed_and_flagged() {
+    let mut strange = acquired(3, ("A1", "S1"), Some("U1"), "10:05", "10:20");
+    if let Observation::Acquisition(said) = &mut strange.event.obs {
+        said.last = said.last.plus_millis(2 * 86_400_000);
+    }
+    let timeline = timeline_of(&[plan(), performed(2, "U1", StepState::InProgress, "10:00", None, "A1"), strange]);
+    let result = measure(timeline.room(), &timeline.scanner_facts(&Precedence::default()), &[], LATER);
+    let session = &result.sessions[0];
+    assert_eq!((session.figures.acquired.as_f64(), session.figures.exams_provisional), (0.0, 1));
+    assert!(session.quality.contains(&utilisation::scanner::result::ScannerFlag::RejectedStamps));
 }

@@ -31,6 +31,7 @@ fn any_step() -> impl Strategy<Value = Step> {
                 start: minute(start),
                 end: end.map(minute),
                 last_image: last_image.map(minute),
+                acquired: None,
                 accessions: if accession == 0 { Vec::new() } else { vec![Token { key: 2, digest: accession }] },
                 visit: has_visit.then_some(Token { key: 3, digest: accession / 2 }),
                 patient: None,

@@ -78,6 +78,7 @@ pub fn step(text: &str) -> Step {
         start: at(start),
         end: ended.then(|| at(end)),
         last_image: image,
+        acquired: None,
         accessions: Vec::new(),
         visit: None,
         patient: None,
