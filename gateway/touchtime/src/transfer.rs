@@ -241,19 +241,22 @@ fn import_events(writer: &mut Writer, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// So many batches are committed at once: a commit waits for the disk.
-const BATCHES_AT_ONCE: usize = 256;
+/// So many events are committed at once: a commit waits for the disk, and a collector beside it waits for the commit.
+const EVENTS_AT_ONCE: usize = 16_384;
 
 /// Batches of one stream, each with when it was received.
 #[derive(Debug, Default)]
 struct Group {
     key: Option<(AgentAddress, StreamId)>,
     batches: Vec<(Vec<u8>, UtcMillis)>,
+    /// In all batches.
+    events: usize,
 }
 
 impl Group {
     fn commit(&mut self, writer: &mut Writer, tally: &mut Tally) -> anyhow::Result<()> {
         let batches = std::mem::take(&mut self.batches);
+        self.events = 0;
         let Some((agent, _)) = self.key.take() else { return Ok(()) };
         let messages = batches.iter().map(|(payload, received)| (Inbound { from: &agent, payload }, *received));
         tally.add(&writer.commit_at(messages)?);
@@ -268,6 +271,8 @@ struct Run {
     first: u64,
     received: Option<UtcMillis>,
     events: Vec<Vec<u8>>,
+    /// Where batches are written before their length is known.
+    buffer: Vec<u8>,
 }
 
 impl Run {
@@ -295,16 +300,16 @@ impl Run {
     fn flush(&mut self, group: &mut Group, writer: &mut Writer, tally: &mut Tally) -> anyhow::Result<()> {
         let Some(key) = self.key.take() else { return Ok(()) };
         let events = std::mem::take(&mut self.events);
-        let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
+        self.buffer.resize(batch::MAX_BATCH_BYTES, 0);
         // A floor of 1: what lies before in the stream is not known to be gone, it is only not in this file.
-        let length =
-            batch::encode(key.1, Seq(self.first), Seq::FIRST, events.iter().map(Vec::as_slice), &mut buffer)?.len();
-        buffer.truncate(length);
-        if group.batches.len() >= BATCHES_AT_ONCE || group.key.as_ref().is_some_and(|held| *held != key) {
+        let payload =
+            batch::encode(key.1, Seq(self.first), Seq::FIRST, events.iter().map(Vec::as_slice), &mut self.buffer)?;
+        if group.events >= EVENTS_AT_ONCE || group.key.as_ref().is_some_and(|held| *held != key) {
             group.commit(writer, tally)?;
         }
         group.key = Some(key);
-        group.batches.push((buffer, self.received.unwrap_or_else(wall_now)));
+        group.events += events.len();
+        group.batches.push((payload.to_vec(), self.received.unwrap_or_else(wall_now)));
         Ok(())
     }
 }
