@@ -14,6 +14,8 @@ use room_events::id::HexError;
 use room_events::{Seq, StreamId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::scan::{MAX_DEPTH, is_too_deep};
+
 /// The most conflicts that one acknowledgement lists; a batch cannot have more.
 pub const MAX_ACK_CONFLICTS: usize = crate::batch::MAX_BATCH_EVENTS;
 
@@ -89,6 +91,8 @@ pub struct Failed {
 pub enum AckError {
     /// Not an acknowledgement: ignore and count it.
     Malformed(serde_json_core::de::Error),
+    /// Brackets nest deeper than any that this crate writes: ignore and count it.
+    TooDeep,
     /// The buffer is too small ([`MAX_ACK_BYTES`] suffice).
     BufferTooSmall,
 }
@@ -97,6 +101,7 @@ impl fmt::Display for AckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(error) => write!(f, "not an acknowledgement: {error}"),
+            Self::TooDeep => write!(f, "not an acknowledgement: brackets nest deeper than {MAX_DEPTH}"),
             Self::BufferTooSmall => f.write_str("acknowledgement does not fit into the buffer"),
         }
     }
@@ -112,6 +117,9 @@ pub fn encode<'b>(ack: &Ack, buffer: &'b mut [u8]) -> Result<&'b [u8], AckError>
 
 /// Reads an acknowledgement; unknown fields are ignored.
 pub fn decode(bytes: &[u8]) -> Result<Ack, AckError> {
+    if is_too_deep(bytes) {
+        return Err(AckError::TooDeep);
+    }
     serde_json_core::from_slice(bytes).map(|(ack, _)| ack).map_err(AckError::Malformed)
 }
 
@@ -169,5 +177,15 @@ mod tests {
         let text = br#"{"run":"0000000000000000000000000000feed","counter":1,"later":{"a":[1]},"stream":"0000000000000000000000000000beef","through":2}"#;
         assert_eq!(decode(text).map(|a| a.through), Ok(2));
         assert!(decode(br#"{"counter":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_hostile_one_does_not_use_up_the_stack() {
+        for bracket in ["[", "{\"a\":"] {
+            let text = std::format!("{{\"x\":{}", bracket.repeat(16_000));
+            assert_eq!(decode(text.as_bytes()), Err(AckError::TooDeep));
+        }
+        let text = std::format!("{{\"x\":\"{}\\\"\"}}", "[".repeat(16_000));
+        assert!(matches!(decode(text.as_bytes()), Err(AckError::Malformed(_))), "brackets in a text are none");
     }
 }

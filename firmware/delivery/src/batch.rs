@@ -298,6 +298,25 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_nests_too_deep_does_not_spoil_its_neighbours() {
+        for depth in [1, 63, 64, 65, 66, 130, 20_000] {
+            for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+                let deep = std::format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                let text = std::format!(
+                    r#"{{"v":1,"stream":"{STREAM}","first":1,"floor":1,"events":[{{"v":1}},{deep},{{"v":2}}]}}"#
+                );
+                if text.len() > MAX_READ_BYTES {
+                    continue;
+                }
+                let batch = decode(text.as_bytes()).unwrap();
+                assert_eq!(batch.events, [br#"{"v":1}"#.as_slice(), deep.as_bytes(), br#"{"v":2}"#]);
+            }
+        }
+        let crossed = std::format!("{{\"events\":[{}[1}}{}]}}", "[".repeat(70), "]".repeat(70));
+        assert!(matches!(decode(crossed.as_bytes()), Err(BatchError::NotJson { .. })));
+    }
+
+    #[test]
     fn what_is_not_a_batch_says_why() {
         let stream = r#""stream":"0123456789abcdef0123456789abcdef""#;
         for (text, error) in [

@@ -3,8 +3,12 @@
 //! The envelope must be readable when an event inside it is not, so the scanner only follows strings and brackets; what
 //! stands between them is judged by whoever decodes that value.
 
-/// How deep brackets may nest. Events need four levels; the limit keeps hostile input from costing more than its bytes.
-const MAX_DEPTH: u32 = 64;
+/// How deep brackets may nest in what is decoded by recursion: a status, an acknowledgement. Honest ones need two levels;
+/// without a limit a hostile one would end the process that reads it, whose stack it uses up.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// Of so many open brackets the scanner remembers which kind they are; of those around them only how many.
+const REMEMBERED: usize = 64;
 
 /// A place in a JSON text; every step says where it failed.
 pub(crate) struct Scanner<'a> {
@@ -83,8 +87,9 @@ impl<'a> Scanner<'a> {
     pub(crate) fn value(&mut self) -> Result<&'a [u8], NotJson> {
         self.skip_space();
         let start = self.at;
-        // One bit for each open bracket, the newest lowest: 1 for an object, 0 for an array.
-        let (mut open, mut depth) = (0_u64, 0_u32);
+        // One bit for each open bracket, the newest lowest: 1 for an object, 0 for an array. Those that no bit is left
+        // for match any; what is nested so deep is no event, and only its end must be found.
+        let (mut open, mut depth, mut forgotten) = (0_u64, 0_usize, 0_usize);
         loop {
             self.skip_space();
             match self.peek() {
@@ -92,19 +97,19 @@ impl<'a> Scanner<'a> {
                     self.string()?;
                 }
                 Some(byte @ (b'{' | b'[')) => {
-                    if depth == MAX_DEPTH {
-                        return self.fail();
-                    }
+                    forgotten = forgotten.max((depth + 1).saturating_sub(REMEMBERED));
                     open = open << 1 | u64::from(byte == b'{');
                     depth += 1;
                     self.at += 1;
                 }
                 Some(byte @ (b'}' | b']')) => {
-                    if depth == 0 || (open & 1 == 1) != (byte == b'}') {
+                    let matches = depth <= forgotten || (open & 1 == 1) == (byte == b'}');
+                    if depth == 0 || !matches {
                         return self.fail();
                     }
                     open >>= 1;
                     depth -= 1;
+                    forgotten = forgotten.min(depth);
                     self.at += 1;
                 }
                 Some(b',' | b':') if depth > 0 => self.at += 1,
@@ -120,6 +125,25 @@ impl<'a> Scanner<'a> {
             }
         }
     }
+}
+
+/// Whether brackets nest deeper in a text than [`MAX_DEPTH`], be it JSON or not.
+pub(crate) fn is_too_deep(text: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 /// A number of digits only; `None` for anything else.

@@ -4,6 +4,8 @@ use core::fmt;
 use room_events::{ClockQuality, Label, StreamId, UtcMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::scan::{MAX_DEPTH, is_too_deep};
+
 /// The version of the status that this crate writes.
 pub const STATUS_VERSION: u16 = 1;
 
@@ -42,6 +44,8 @@ pub struct Status {
 pub enum StatusError {
     /// Not a status: ignore and count it.
     Malformed(serde_json_core::de::Error),
+    /// Brackets nest deeper than any that this crate writes: ignore and count it.
+    TooDeep,
     /// The buffer is too small ([`MAX_STATUS_BYTES`] suffice).
     BufferTooSmall,
 }
@@ -50,6 +54,7 @@ impl fmt::Display for StatusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(error) => write!(f, "not an agent's status: {error}"),
+            Self::TooDeep => write!(f, "not an agent's status: brackets nest deeper than {MAX_DEPTH}"),
             Self::BufferTooSmall => f.write_str("status does not fit into the buffer"),
         }
     }
@@ -65,6 +70,9 @@ pub fn encode<'b>(status: &Status, buffer: &'b mut [u8]) -> Result<&'b [u8], Sta
 
 /// Reads a status; unknown fields are ignored.
 pub fn decode(bytes: &[u8]) -> Result<Status, StatusError> {
+    if is_too_deep(bytes) {
+        return Err(StatusError::TooDeep);
+    }
     serde_json_core::from_slice(bytes).map(|(status, _)| status).map_err(StatusError::Malformed)
 }
 
@@ -90,5 +98,15 @@ mod tests {
         let mut buffer = [0; MAX_STATUS_BYTES];
         assert_eq!(encode(&status, &mut buffer), Ok(golden));
         assert_eq!(decode(golden), Ok(status));
+    }
+
+    #[test]
+    fn a_hostile_one_does_not_use_up_the_stack() {
+        for bracket in ["[", "{\"a\":"] {
+            let text = std::format!("{{\"x\":{}", bracket.repeat(16_000));
+            assert_eq!(decode(text.as_bytes()), Err(StatusError::TooDeep));
+        }
+        let text = std::format!("{{\"x\":\"{}\\\"\"}}", "[".repeat(16_000));
+        assert!(matches!(decode(text.as_bytes()), Err(StatusError::Malformed(_))), "brackets in a text are none");
     }
 }

@@ -66,10 +66,11 @@ fn other_bytes_under_a_taken_number_are_kept_beside_the_first() {
 fn what_cannot_be_decoded_is_quarantined_and_its_neighbours_are_stored() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = open(dir.path());
-    let events = [stamp(1, minute(1)), br#"{"v":9,"new":true}"#.to_vec(), stamp(3, minute(3))];
-    for quarantined in [1, 0] {
+    let deep = [b"[".repeat(300), b"]".repeat(300)].concat();
+    let events = [stamp(1, minute(1)), br#"{"v":9,"new":true}"#.to_vec(), deep, stamp(4, minute(4))];
+    for quarantined in [2, 0] {
         let done = commit(&mut writer, &[message(1, 1, &events)]);
-        assert_eq!((done.quarantined, through(&done)), (quarantined, vec![3]));
+        assert_eq!((done.quarantined, through(&done)), (quarantined, vec![4]));
     }
     let done = commit(&mut writer, &[b"not a batch".to_vec()]);
     assert_eq!((done.quarantined, done.acknowledgements.len()), (1, 0));

@@ -187,6 +187,13 @@ impl StoreSource {
                         .filter(|(agent, _)| agent.trust == first.trust && agent.site == first.site)
                         .flat_map(|(agent, status)| agent_conditions(agent, status)),
                 )
+                .chain(
+                    self.agents
+                        .unreadable()
+                        .iter()
+                        .filter(|(agent, _)| agent.trust == first.trust && agent.site == first.site)
+                        .map(|(agent, count)| unreadable_status(agent, *count)),
+                )
                 .collect(),
         }))
     }
@@ -373,6 +380,18 @@ fn not_connected(why: &str) -> Condition {
     }
 }
 
+/// Somebody writes on an agent's status topic what is no status.
+fn unreadable_status(agent: &AgentAddress, count: u64) -> Condition {
+    Condition {
+        severity: Severity::Warning,
+        room: None,
+        subject: format!("Agent {}", agent.agent),
+        standing: format!("{count} unreadable"),
+        text: "Messages on its status topic are no status; what it says of itself may be missing here.".to_owned(),
+        advice: Some("Is it newer than this collector? Who else may write there?".to_owned()),
+    }
+}
+
 /// What an agent's own word says that its events cannot: losses, refusals, a clock that nobody sets, events that wait.
 fn agent_conditions(agent: &AgentAddress, status: &Status) -> Vec<Condition> {
     let condition = |severity, standing: String, text: &str, advice: &str| Condition {
@@ -507,6 +526,8 @@ mod tests {
         assert_eq!(told(Status { clock: ClockQuality::Holdover, ..well.clone() }), ["Agent th-1: clock runs free"]);
         assert_eq!(told(Status { online: false, ..well.clone() }), ["Agent th-1: 7 waiting"]);
         assert_eq!(told(Status { online: false, depth: 0, ..well }), [""; 0]);
+        let unreadable = unreadable_status(&agent, 4);
+        assert_eq!((unreadable.subject.as_str(), unreadable.standing.as_str()), ("Agent th-1", "4 unreadable"));
     }
 
     #[test]
