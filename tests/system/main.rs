@@ -36,6 +36,11 @@ fn main() -> std::process::ExitCode {
             "a_scanners_calendar_and_target_are_configured",
             scanners::a_calendar_and_a_target_are_taken_from_the_configuration,
         ),
+        test("a_scanners_change_date_has_an_effect", scanners::a_change_date_has_an_effect_with_limits_on_both_sides),
+        test(
+            "a_store_without_scanners_says_what_makes_a_room_one",
+            scanners::a_store_without_scanners_says_what_makes_a_room_one,
+        ),
         test("explain_shows_a_scanners_steps_exams_and_arithmetic", scanners::explain_shows_steps_exams_and_arithmetic),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),

@@ -44,6 +44,11 @@ fn day_of_a_scanner() -> String {
             ),
         ));
     }
+    exported(events)
+}
+
+/// Observations with their times as lines of an export.
+fn exported(events: Vec<(i64, String)>) -> String {
     let line = |(seq, (at, obs)): (usize, (i64, String))| {
         format!(
             r#"{{"trust":"demo","site":"main","agent":"edge-1","stream":"{:032x}","seq":{},"received":{at},"event":{{"v":1,"at":{at},"captured":{at},"mono":1,"clock":"external","source":"dicom","order":{seq},"room":"mri-1","obs":{obs}}}}}"#,
@@ -130,6 +135,73 @@ pub fn a_calendar_and_a_target_are_taken_from_the_configuration() {
     let wrong = run(touchtime().args(["report", "scanners", "--store"]).arg(&store).arg("--config").arg(&config));
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("closures[0].from: `7 am` is not a time of day"), "{}", wrong.err);
+}
+
+/// Weeks of an MRI scanner as exported events: each Monday from 2026-01-12 planned 08:00 to 18:00, so many exams of 10 min.
+fn weeks_of_a_scanner(exams: &[i64]) -> String {
+    const WEEK: i64 = 7 * 86_400_000;
+    let mut events = Vec::new();
+    for (week, exams) in (0..).zip(exams) {
+        let (start, end) = (minute("08:00") + week * WEEK, minute("18:00") + week * WEEK);
+        events.push((
+            start,
+            format!(
+                r#"{{"plan_revision":{{"session":"w{week}","start":{start},"end":{end},"kind":"elective","room_kind":"mri"}}}}"#
+            ),
+        ));
+        events.extend((0..=120).map(|n| (start + n * 300_000, r#"{"alive":{}}"#.to_owned())));
+        events.extend((0..*exams).map(|n| {
+            let at = start + n * 1_200_000;
+            let obs = format!(
+                r#"{{"performed_step":{{"step":"1.{:032x}","start":{at},"end":{},"state":"completed"}}}}"#,
+                week * 1000 + n,
+                at + 600_000
+            );
+            (at + 600_000, obs)
+        }));
+    }
+    exported(events)
+}
+
+pub fn a_change_date_has_an_effect_with_limits_on_both_sides() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (file, store) = (dir.path().join("events.ndjson"), dir.path().join("store"));
+    std::fs::write(&file, weeks_of_a_scanner(&[20, 22, 20, 22, 27, 27, 28, 26])).expect("written");
+    run(touchtime().args(["import", "events"]).arg(&file).arg("--store").arg(&store)).good();
+
+    let change = |on: &[&str]| run(touchtime().args(["report", "scanner-change", "--store"]).arg(&store).args(on));
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&change(&["--on", "2026-02-09", "--format", "json"]).good()).expect("JSON rows");
+    let [row] = &rows[..] else { panic!("one room: {rows:?}") };
+    let is = |name: &str, wanted: f64| {
+        let value = row[name].as_f64().unwrap_or(f64::NAN);
+        assert!((value - wanted).abs() < 1e-9, "{name} is {value}, not {wanted}");
+    };
+    is("lower_limit_before", 1.568);
+    is("upper_limit_before", 2.632);
+    is("lower_limit_after", 2.434);
+    is("change_per_hour", 0.6);
+    is("extra_exams_per_machine_year", 0.6 * 3650.0 / 7.0);
+    assert_eq!((&row["finding"], &row["trial_limits_before"]), (&"improvement".into(), &true.into()));
+    let table = change(&["--on", "2026-02-09"]).good();
+    assert!(table.contains("312.86"), "{table}");
+
+    let weeks = run(touchtime().args(["report", "scanner-weeks", "--on", "2026-02-09", "--store"]).arg(&store)).good();
+    assert!(weeks.lines().nth(8).is_some_and(|line| line.starts_with("2026-W10") && line.contains("2.60")), "{weeks}");
+    for (wrong, remedy) in [(change(&[]), "--on DATE"), (change(&["--on", "2999-01-01"]), "is still to come")] {
+        assert_eq!(wrong.code, Some(2));
+        assert!(wrong.err.contains(remedy), "{}", wrong.err);
+    }
+}
+
+pub fn a_store_without_scanners_says_what_makes_a_room_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (file, store) = (dir.path().join("events.ndjson"), dir.path().join("store"));
+    std::fs::write(&file, exported(vec![(minute("08:00"), r#"{"alive":{}}"#.to_owned())])).expect("written");
+    run(touchtime().args(["import", "events"]).arg(&file).arg("--store").arg(&store)).good();
+    let report = run(touchtime().args(["report", "scanners", "--store"]).arg(&store));
+    assert!(report.err.contains("has no scanner room (a room is one when its plan says so"), "{}", report.err);
+    assert_eq!(report.code, Some(0));
 }
 
 pub fn explain_shows_steps_exams_and_arithmetic() {

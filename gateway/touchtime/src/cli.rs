@@ -176,6 +176,9 @@ pub struct ReportArgs {
     /// Last local date.
     #[arg(long, value_name = "DATE")]
     pub to: Option<NaiveDate>,
+    /// First local date after a change (new software, another slot template); for `scanner-change` and `scanner-weeks`.
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<NaiveDate>,
     /// Rule set.
     #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
     pub rules: String,
@@ -219,6 +222,10 @@ pub enum ReportBy {
     ScannerHours,
     /// Each month of a scanner room.
     ScannerMonths,
+    /// Each week of a scanner room, with control limits.
+    ScannerWeeks,
+    /// What a change did to each scanner room's exams per hour (with `--on`).
+    ScannerChange,
     /// Each protocol, with the spread of its durations.
     Protocols,
 }

@@ -30,6 +30,13 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     {
         bail!(Usage(format!("--from {from} is after --to {to} (swap them)")));
     }
+    let takes_change = matches!(arguments.by, ReportBy::ScannerChange | ReportBy::ScannerWeeks);
+    if arguments.on.is_some() && !takes_change {
+        bail!(Usage(
+            "--on is for `report scanner-change` and `report scanner-weeks` (for others use --from and --to)"
+                .to_owned()
+        ));
+    }
     if let Some(by) = scanner_report::By::of(arguments.by) {
         scanner_report::run(arguments, by, rules, &mut *out)?;
         out.flush()?;
@@ -195,6 +202,8 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
         | ReportBy::ScannerSessions
         | ReportBy::ScannerHours
         | ReportBy::ScannerMonths
+        | ReportBy::ScannerWeeks
+        | ReportBy::ScannerChange
         | ReportBy::Protocols => return None,
     })
 }

@@ -1,14 +1,21 @@
-//! `touchtime report scanners`, `scanner-sessions`, `scanner-hours`, `scanner-months` and `protocols`.
+//! `touchtime report scanners`, `scanner-sessions`, `scanner-hours`, `scanner-weeks`, `scanner-months`, `scanner-change`
+//! and `protocols`.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::bail;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use room_events::UtcMillis;
 use store::Reader;
 use utilisation::rows::{
-    SCANNER_AGGREGATE_COLUMNS, SCANNER_HOUR_COLUMNS, SCANNER_SESSION_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row,
-    scanner_hour_row, scanner_session_row, spread_row,
+    SCANNER_AGGREGATE_COLUMNS, SCANNER_CHANGE_COLUMNS, SCANNER_HOUR_COLUMNS, SCANNER_SESSION_COLUMNS,
+    SCANNER_WEEK_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row, scanner_change_row, scanner_hour_row,
+    scanner_session_row, scanner_week_rows, spread_row,
 };
 use utilisation::rules::RuleSet;
+use utilisation::scanner::change::{Week, WeeklyRates, weekly_rates};
 use utilisation::scanner::result::{HourResult, ScannerSession};
 use utilisation::scanner::{self, aggregate, duration_spread};
 use utilisation::timeline::Precedence;
@@ -32,6 +39,10 @@ pub enum By {
     Hour,
     /// A protocol.
     Protocol,
+    /// A week of a room.
+    Week,
+    /// What a change did to a room.
+    Change,
 }
 
 impl By {
@@ -43,6 +54,8 @@ impl By {
             ReportBy::ScannerSessions => Some(Self::Session),
             ReportBy::ScannerHours => Some(Self::Hour),
             ReportBy::Protocols => Some(Self::Protocol),
+            ReportBy::ScannerWeeks => Some(Self::Week),
+            ReportBy::ScannerChange => Some(Self::Change),
             ReportBy::Sessions
             | ReportBy::Rooms
             | ReportBy::Sites
@@ -61,22 +74,83 @@ pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut dyn Write) 
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("scanners are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
+    let now = wall_now();
+    let change = change_date(arguments, by)?;
     let reader = Reader::open(dir)?;
     let settings = scanner_explain::settings(arguments.config.as_deref(), rules)?;
     let precedence = Precedence::new(reader.precedence()?);
-    let mut rooms = measure_scanners(&reader, &precedence, &settings, wall_now())?;
+    let mut rooms = measure_scanners(&reader, &precedence, &settings, now)?;
     say_strays(&rooms);
     let dates = Dates { from: arguments.from, to: arguments.to };
     for room in &mut rooms {
         let zone = room.room.zone;
         room.result.sessions.retain(|session| dates.include(session.local_date));
-        room.result.hours.retain(|hour| {
-            let at = chrono::DateTime::from_timestamp_millis(hour.hour.millis()).unwrap_or_default();
-            dates.include(at.with_timezone(&zone).date_naive())
-        });
+        room.result.hours.retain(|hour| dates.include(local_date(hour.hour, zone)));
     }
+    say_why_empty(&rooms, dir);
     let sessions: Vec<ScannerSession> = rooms.iter().flat_map(|room| room.result.sessions.iter().cloned()).collect();
+    if matches!(by, By::Week | By::Change) {
+        // Where sites lie in several zones, a week is over when it is so in all of them.
+        let todays = rooms.iter().map(|room| local_date(now, room.room.zone));
+        let today = todays.min().unwrap_or_else(|| local_date(now, chrono_tz::UTC));
+        if let Some(on) = change.filter(|on| *on > today) {
+            bail!(Usage(format!("--on {on} is still to come: there is nothing after it (give a date up to {today})")));
+        }
+        return write_weeks(arguments, by, &weekly_rates(&sessions, change, today), change, out);
+    }
     write(arguments, by, &rooms, &sessions, &settings, out)
+}
+
+fn local_date(at: UtcMillis, zone: Tz) -> NaiveDate {
+    chrono::DateTime::from_timestamp_millis(at.millis()).unwrap_or_default().with_timezone(&zone).date_naive()
+}
+
+/// A change needs a date; weeks may have one.
+fn change_date(arguments: &ReportArgs, by: By) -> anyhow::Result<Option<NaiveDate>> {
+    if by == By::Change && arguments.on.is_none() {
+        bail!(Usage(
+            "scanner-change compares before with after: give the first date after the change (--on DATE)".to_owned()
+        ));
+    }
+    Ok(arguments.on)
+}
+
+fn write_weeks(
+    arguments: &ReportArgs,
+    by: By,
+    units: &[WeeklyRates],
+    change: Option<NaiveDate>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
+    let names: Vec<Vec<String>> = units.iter().map(|unit| unit.weeks.iter().map(Week::name).collect()).collect();
+    match (by, change) {
+        (By::Change, Some(on)) => {
+            let rows: Vec<Row<'_>> = units.iter().map(|unit| scanner_change_row(unit, on)).collect();
+            write_rows(out, arguments.format, SCANNER_CHANGE_COLUMNS, &rows, CHANGE_TABLE, CHANGE_NOTE, ink)?;
+        }
+        _ => {
+            let rows: Vec<Row<'_>> =
+                units.iter().zip(&names).flat_map(|(unit, names)| scanner_week_rows(unit, names)).collect();
+            write_rows(out, arguments.format, SCANNER_WEEK_COLUMNS, &rows, WEEK_TABLE, WEEK_NOTE, ink)?;
+        }
+    }
+    Ok(())
+}
+
+/// A report without rows says what to do about it.
+fn say_why_empty(rooms: &[MeasuredScanner], dir: &Path) {
+    if rooms.is_empty() {
+        output::say(&format!(
+            "{} has no scanner room (a room is one when its plan says so, or when [[rooms]] in gateway.toml lists it with kind `mri`, `ct`, `nous` or `echo` and the collector has started since)",
+            dir.display()
+        ));
+    } else if rooms.iter().all(|room| room.result.sessions.is_empty()) {
+        output::say(&format!(
+            "none of {} scanner rooms has a session on these dates (rates need planned sessions; see --from and --to)",
+            rooms.len()
+        ));
+    }
 }
 
 /// Steps that belong to no session are in no figure, which must not go unsaid.
@@ -128,6 +202,8 @@ fn write(
                 .collect();
             write(SCANNER_HOUR_COLUMNS, &rows, HOUR_TABLE)?;
         }
+        // Written before: they need the date of the change.
+        By::Week | By::Change => {}
         By::Protocol => {
             let spreads = duration_spread(sessions, settings.scanner.spread_min_n);
             let rows: Vec<Row<'_>> = spreads.iter().map(spread_row).collect();
@@ -196,4 +272,43 @@ const SPREAD_TABLE: &[Column] = &[
     column("steps", "steps"),
     column("mean_min", "mean min"),
     column("duration_spread", "spread (SD/mean)"),
+];
+
+const WEEK_NOTE: &str = "weeks from Monday, exams per observed operational hour; limits: XmR (mean and 2.66 mean moving ranges), new from --on; a week that is not over has no mark";
+
+const WEEK_TABLE: &[Column] = &[
+    column("week", "week"),
+    column("site", "site"),
+    column("room", "room"),
+    column("room_kind", "kind"),
+    column("exams", "exams"),
+    column("exams_per_hour", "per hour"),
+    column("lower_limit", "lower"),
+    column("centre", "centre"),
+    column("upper_limit", "upper"),
+    column("trial_limits", "trial"),
+    column("special_cause", "special cause"),
+    column("verdict", "verdict"),
+    column("target_per_hour", "target"),
+];
+
+const CHANGE_NOTE: &str = "a year = exams per hour after less before x operational hours of a machine in 365 days at the hours of after; limits: XmR of the weeks of each side; finding: what the weeks after are under the limits of before (could_be_chance: no special cause); under 12 weeks limits are on trial";
+
+const CHANGE_TABLE: &[Column] = &[
+    column("site", "site"),
+    column("room", "room"),
+    column("room_kind", "kind"),
+    column("machines", "machines"),
+    column("weeks_before", "weeks"),
+    column("exams_per_hour_before", "before"),
+    column("lower_limit_before", "lower"),
+    column("upper_limit_before", "upper"),
+    column("weeks_after", "weeks"),
+    column("exams_per_hour_after", "after"),
+    column("lower_limit_after", "lower"),
+    column("upper_limit_after", "upper"),
+    column("change_per_hour", "change/h"),
+    column("operational_hours_per_machine_year", "hours/year"),
+    column("extra_exams_per_machine_year", "extra/year"),
+    column("finding", "finding"),
 ];

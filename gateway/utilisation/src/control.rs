@@ -148,6 +148,18 @@ pub enum Rule {
     Shift,
 }
 
+impl Rule {
+    /// The name used in exports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OutsideLimit => "outside_limit",
+            Self::Trend => "trend",
+            Self::TwoOfThree => "two_of_three",
+            Self::Shift => "shift",
+        }
+    }
+}
+
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +180,17 @@ pub enum Verdict {
     Concern,
     /// The measure has no better direction.
     Neutral,
+}
+
+impl Verdict {
+    /// The name used in exports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Improvement => "improvement",
+            Self::Concern => "concern",
+            Self::Neutral => "neutral",
+        }
+    }
 }
 
 /// What the limits say of a target.
@@ -205,6 +228,13 @@ pub fn chart(series: &[Period], judged: &Judged) -> Chart {
     Chart { points, stretches, assurance, not_plotted }
 }
 
+/// For each of `values` the special cause that it is under limits drawn from other points: whether what came after a
+/// change could be chance in what was before it.
+pub fn marks_under(values: &[f64], limits: &Limits, direction: Direction) -> Vec<Option<Mark>> {
+    let mark = |(rule, side)| Mark { rule, side, verdict: verdict(side, direction) };
+    special_causes(values, limits).into_iter().map(|found| found.map(mark)).collect()
+}
+
 fn draw(stretch: &mut Stretch, points: &mut [Point], judged: &Judged) {
     let values: Vec<f64> = points.iter().filter_map(|point| point.value).collect();
     stretch.n = values.len();
@@ -212,8 +242,8 @@ fn draw(stretch: &mut Stretch, points: &mut [Point], judged: &Judged) {
     stretch.limits = limits(&values, judged.screen);
     let Some(limits) = &stretch.limits else { return };
     let with_value = points.iter_mut().filter(|point| point.value.is_some());
-    for (point, found) in with_value.zip(special_causes(&values, limits)) {
-        point.mark = found.map(|(rule, side)| Mark { rule, side, verdict: verdict(side, judged.direction) });
+    for (point, mark) in with_value.zip(marks_under(&values, limits, judged.direction)) {
+        point.mark = mark;
     }
 }
 

@@ -10,7 +10,7 @@
 //! unknown, never idle, and below the share that a rate needs there is none.
 //!
 //! [`spans`] holds sets of time, [`rules`] the settings and the calendar, [`exams`] makes exams of steps, [`session`]
-//! the figures, [`aggregate`] sums them up.
+//! the figures, [`aggregate`] sums them up, [`change`] compares what was before a date with what came after it.
 //!
 //! # Readings of the rules
 //! - A session closes at its planned end, or when the last of its steps ends, or where a step has no end with the next
@@ -20,6 +20,7 @@
 //! - `staffed` is the open time less staff breaks, `operational` the staffed time less every other closure.
 
 mod aggregate;
+pub mod change;
 mod exams;
 pub mod result;
 pub mod rules;

@@ -1,8 +1,11 @@
 //! Rows of scanner rooms: sessions, their sums, hours, and the spread of durations.
 
+use chrono::NaiveDate;
+
 use super::Value;
 use crate::facts::Room;
 use crate::quantity::Ratio;
+use crate::scanner::change::{Stretch, WeeklyRates};
 use crate::scanner::result::{HourResult, ScannerSession};
 use crate::scanner::{ProtocolSpread, ScannerAggregate};
 
@@ -256,4 +259,129 @@ pub fn spread_row(spread: &ProtocolSpread) -> Row<'_> {
             spread.spread.map_or(Value::Absent, Value::Number),
         ],
     )
+}
+
+/// The header of the rows of weeks: only append.
+pub const SCANNER_WEEK_COLUMNS: &[&str] = &[
+    "week",
+    "first_date",
+    "last_date",
+    "site",
+    "room",
+    "room_kind",
+    "machines",
+    "operational_min",
+    "exams",
+    "observed_min",
+    "exams_per_hour",
+    "centre",
+    "lower_limit",
+    "upper_limit",
+    "trial_limits",
+    "special_cause",
+    "verdict",
+    "stretch",
+    "target_per_hour",
+    "complete",
+];
+
+/// The weeks' values under [`SCANNER_WEEK_COLUMNS`]. `names` are those of the weeks ([`crate::scanner::change::Week::name`]),
+/// which have to outlive the rows.
+pub fn scanner_week_rows<'r>(unit: &'r WeeklyRates, names: &'r [String]) -> Vec<Row<'r>> {
+    let row = |(n, name): (usize, &'r String)| {
+        let week = unit.weeks.get(n)?;
+        let point = unit.chart.points.get(n);
+        let stretch = point.and_then(|point| unit.chart.stretches.get(point.stretch));
+        let limits = stretch.and_then(|stretch| stretch.limits);
+        let mark = point.and_then(|point| point.mark);
+        let values = vec![
+            Value::Text(name),
+            Value::Date(week.first),
+            Value::Date(week.last),
+            Value::Text(&unit.site),
+            text(unit.room.as_deref()),
+            Value::Text(unit.room_kind.name()),
+            count(week.machines),
+            Value::Minutes(week.operational),
+            count(week.exams),
+            Value::Minutes(week.observed),
+            number(week.exams_per_hour()),
+            number(limits.map(|limits| limits.centre)),
+            number(limits.map(|limits| limits.lower)),
+            number(limits.map(|limits| limits.upper)),
+            stretch.map_or(Value::Absent, |stretch| Value::Flag(stretch.trial)),
+            text(mark.map(|mark| mark.rule.name())),
+            text(mark.map(|mark| mark.verdict.name())),
+            text(stretch.and_then(|stretch| stretch.rebase.as_deref())),
+            number(unit.target),
+            Value::Flag(week.is_over),
+        ];
+        Some(under(SCANNER_WEEK_COLUMNS, values))
+    };
+    names.iter().enumerate().filter_map(row).collect()
+}
+
+/// The header of the rows of changes: only append.
+pub const SCANNER_CHANGE_COLUMNS: &[&str] = &[
+    "site",
+    "room",
+    "room_kind",
+    "machines",
+    "changed_on",
+    "weeks_before",
+    "exams_before",
+    "observed_before_min",
+    "exams_per_hour_before",
+    "centre_before",
+    "lower_limit_before",
+    "upper_limit_before",
+    "trial_limits_before",
+    "weeks_after",
+    "exams_after",
+    "observed_after_min",
+    "exams_per_hour_after",
+    "centre_after",
+    "lower_limit_after",
+    "upper_limit_after",
+    "trial_limits_after",
+    "change_per_hour",
+    "operational_hours_per_machine_year",
+    "extra_exams_per_machine_year",
+    "finding",
+    "target_per_hour",
+];
+
+/// What a change did, under [`SCANNER_CHANGE_COLUMNS`].
+pub fn scanner_change_row(unit: &WeeklyRates, on: NaiveDate) -> Row<'_> {
+    let effect = unit.effect();
+    let mut values = vec![
+        Value::Text(&unit.site),
+        text(unit.room.as_deref()),
+        Value::Text(unit.room_kind.name()),
+        count(effect.machines),
+        Value::Date(on),
+    ];
+    values.extend(stretch_values(&effect.before));
+    values.extend(stretch_values(&effect.after));
+    values.extend([
+        number(effect.change_per_hour()),
+        number(effect.hours_per_machine_year),
+        number(effect.extra_per_machine_year()),
+        Value::Text(effect.finding.name()),
+        number(unit.target),
+    ]);
+    under(SCANNER_CHANGE_COLUMNS, values)
+}
+
+fn stretch_values<'r>(stretch: &Stretch) -> [Value<'r>; 8] {
+    [
+        count(stretch.weeks),
+        count(stretch.exams),
+        Value::Minutes(stretch.observed),
+        number(stretch.exams_per_hour()),
+        number(stretch.limits.map(|limits| limits.centre)),
+        number(stretch.limits.map(|limits| limits.lower)),
+        number(stretch.limits.map(|limits| limits.upper)),
+        Value::Flag(stretch.trial),
+    ]
 }

@@ -61,8 +61,8 @@ pub struct ScannerAggregate {
     pub counted_elsewhere: u32,
     /// Attendances.
     pub attendances: u32,
-    /// Exams and observed time of the sessions with enough observed time.
-    rate: (u32, u32, Minutes),
+    /// Exams, attendances and observed time of the sessions with enough observed time.
+    pub(super) rate: (u32, u32, Minutes),
     /// Occupied operational time.
     pub occupied: Minutes,
     /// Productive operational time.
@@ -137,6 +137,28 @@ fn mean((n, sum): (u32, Minutes)) -> Option<f64> {
 
 /// Sums sessions up; groups in order of month, site, room and kind. Planned and cancelled sessions are left out.
 pub fn aggregate(sessions: &[ScannerSession], by: By) -> Vec<ScannerAggregate> {
+    let groups = sums(sessions, |session| {
+        let site = (by != By::Month).then(|| session.site.to_string());
+        let room = matches!(by, By::Room | By::RoomMonth).then(|| session.room.to_string());
+        let month = matches!(by, By::Month | By::RoomMonth).then(|| session.local_date.format("%Y-%m").to_string());
+        let key = (month.clone(), session.trust.clone(), site.clone(), room.clone(), session.room_kind);
+        (key, Named { site, room, month })
+    });
+    groups.into_values().collect()
+}
+
+/// What the sessions of a group have in common, as its row says it.
+pub(super) struct Named {
+    pub site: Option<String>,
+    pub room: Option<String>,
+    pub month: Option<String>,
+}
+
+/// Sums the sessions that have begun up by any key.
+pub(super) fn sums<K: Ord>(
+    sessions: &[ScannerSession],
+    group_of: impl Fn(&ScannerSession) -> (K, Named),
+) -> BTreeMap<K, ScannerAggregate> {
     let begun = || {
         sessions.iter().filter(|session| match session.state {
             SessionState::Running | SessionState::Closed | SessionState::Unused => true,
@@ -144,16 +166,12 @@ pub fn aggregate(sessions: &[ScannerSession], by: By) -> Vec<ScannerAggregate> {
         })
     };
     let homes = homes(begun());
-    let mut groups: BTreeMap<_, ScannerAggregate> = BTreeMap::new();
+    let mut groups: BTreeMap<K, ScannerAggregate> = BTreeMap::new();
     for session in begun() {
-        let site = (by != By::Month).then(|| session.site.to_string());
-        let room = matches!(by, By::Room | By::RoomMonth).then(|| session.room.to_string());
-        let month = matches!(by, By::Month | By::RoomMonth).then(|| session.local_date.format("%Y-%m").to_string());
-        let key = (month.clone(), session.trust.clone(), site.clone(), room.clone(), session.room_kind);
-        let group = groups.entry(key).or_insert_with(|| ScannerAggregate::empty(site, room, month, session));
-        group.add(session, &homes);
+        let (key, named) = group_of(session);
+        groups.entry(key).or_insert_with(|| ScannerAggregate::empty(named, session)).add(session, &homes);
     }
-    groups.into_values().collect()
+    groups
 }
 
 /// For each exam the session and the result that counts: of the best state, the earliest.
@@ -175,7 +193,8 @@ fn homes<'s>(sessions: impl Iterator<Item = &'s ScannerSession>) -> Homes<'s> {
 }
 
 impl ScannerAggregate {
-    fn empty(site: Option<String>, room: Option<String>, month: Option<String>, first: &ScannerSession) -> Self {
+    fn empty(named: Named, first: &ScannerSession) -> Self {
+        let Named { site, room, month } = named;
         Self {
             site,
             room,
