@@ -3,7 +3,7 @@
 //! The way of a figure: [`source`] hands over measured lists; `room_state` says what each room is doing, `standing`
 //! how its list stands against the plan; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
 //! the page, and `live` sends the fragments that change. `audit_page` shows one list with everything its figures rest
-//! on. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
+//! on. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
 
 mod assets;
 mod attention;
@@ -17,7 +17,9 @@ mod board_row;
 mod board_tables;
 mod day_figures;
 mod glyphs;
+pub mod health;
 mod live;
+mod metrics;
 mod room_state;
 mod routes;
 mod scanner_rows;

@@ -27,7 +27,8 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::board_page::{Board, BoardContext, Part, board};
-use crate::source::{Source, SourceError};
+use crate::metrics::{Form, metrics};
+use crate::source::{SiteDay, Source, SourceError};
 use crate::wording::Local;
 
 /// A viewer is dropped when so many messages wait for it.
@@ -73,6 +74,7 @@ pub(crate) struct Live {
     watching: AtomicBool,
     kept: Mutex<HashMap<Wish, (u64, Arc<Board>)>>,
     viewers: Arc<Semaphore>,
+    scraping: Mutex<()>,
 }
 
 impl Live {
@@ -83,6 +85,7 @@ impl Live {
             watching: AtomicBool::new(false),
             kept: Mutex::new(HashMap::new()),
             viewers: Arc::new(Semaphore::new(MOST_VIEWERS)),
+            scraping: Mutex::new(()),
         })
     }
 
@@ -110,6 +113,16 @@ impl Live {
         Ok(board)
     }
 
+    /// The metrics. One scrape at a time, so that many scrapers take no more of the machine than one.
+    pub(crate) async fn metrics(&self, form: Form) -> Result<String, SourceError> {
+        let _alone = self.scraping.lock().await;
+        let viewers = MOST_VIEWERS - self.viewers.available_permits();
+        let source = Arc::clone(&self.source);
+        tokio::task::spawn_blocking(move || metrics(source.as_ref(), viewers, form))
+            .await
+            .unwrap_or_else(|_| Err(SourceError::Unavailable("the metrics could not be written".to_owned())))
+    }
+
     /// Opens a stream; `None` when there are too many viewers.
     pub(crate) fn open(self: &Arc<Self>, wish: Wish) -> Option<Messages> {
         let permit = Arc::clone(&self.viewers).try_acquire_owned().ok()?;
@@ -122,17 +135,20 @@ impl Live {
     }
 }
 
+/// The current day of a site; without a site: of the one shown first.
+pub(crate) fn today(source: &dyn Source, site: Option<&SiteId>) -> Result<SiteDay, SourceError> {
+    // The site's zone comes with its day, so the first guess is the date in UTC.
+    let guess = Local::new(chrono_tz::UTC).date(source.now());
+    let day = source.site_day(site, guess)?;
+    let date = Local::new(day.zone).date(day.as_at);
+    if date == guess { Ok(day) } else { source.site_day(site, date) }
+}
+
 fn render(source: &dyn Source, wish: &Wish) -> Result<Board, SourceError> {
     let site = wish.site.as_ref();
     let day = match wish.date {
         Some(date) => source.site_day(site, date)?,
-        None => {
-            // The site's zone comes with its day, so the first guess is the date in UTC.
-            let guess = Local::new(chrono_tz::UTC).date(source.now());
-            let day = source.site_day(site, guess)?;
-            let date = Local::new(day.zone).date(day.as_at);
-            if date == guess { day } else { source.site_day(site, date)? }
-        }
+        None => today(source, site)?,
     };
     let latest_day = if day.rooms.iter().all(|room| room.lists.is_empty()) { source.latest_day() } else { None };
     let context = BoardContext { rules: source.rules(), target: source.target(), rate: source.rate(), latest_day };
@@ -255,7 +271,7 @@ mod tests {
     use std::sync::atomic::AtomicI64;
 
     use super::*;
-    use crate::source::{Audit, Change, Condition, Severity, SiteDay};
+    use crate::source::{Audit, Change, Condition, Severity};
     use room_events::UtcMillis;
     use tokio::sync::broadcast;
     use utilisation::rules::RuleSet;
@@ -280,6 +296,8 @@ mod tests {
             let asked = self.asked.fetch_add(1, Ordering::Relaxed);
             let site = SiteId::new("main").map_err(|error| SourceError::Unavailable(error.to_string()))?;
             Ok(SiteDay {
+                trust: room_events::TrustId::new("example")
+                    .map_err(|error| SourceError::Unavailable(error.to_string()))?,
                 site,
                 site_name: "Main site".to_owned(),
                 trust_name: "Example".to_owned(),

@@ -59,6 +59,40 @@ impl RoomState {
         }
     }
 
+    /// All of them, in the order of a day.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::NoList,
+        Self::NotStarted,
+        Self::LateStart,
+        Self::Anaesthetic,
+        Self::Procedure,
+        Self::Leaving,
+        Self::Turnover,
+        Self::AllDone,
+        Self::Finished,
+        Self::Unused,
+        Self::Cancelled,
+        Self::Unknown,
+    ];
+
+    /// The name in metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::NoList => "no_list",
+            Self::NotStarted => "not_started",
+            Self::LateStart => "late_start",
+            Self::Anaesthetic => "anaesthetic",
+            Self::Procedure => "procedure",
+            Self::Leaving => "leaving",
+            Self::Turnover => "turnover",
+            Self::AllDone => "all_done",
+            Self::Finished => "finished",
+            Self::Unused => "unused",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The class of the tile and the name of the glyph.
     pub(crate) const fn class(self) -> &'static str {
         match self {

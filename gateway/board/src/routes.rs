@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::sse::Sse;
 use axum::response::{Html, IntoResponse, Response};
@@ -20,6 +20,7 @@ use crate::assets;
 use crate::audit_page::audit_page;
 use crate::board_page::Look;
 use crate::live::{Live, Wish};
+use crate::metrics::Form;
 use crate::shell::{Theme, message};
 use crate::source::{Source, SourceError};
 
@@ -33,6 +34,7 @@ pub fn router(source: Arc<dyn Source>) -> Router {
         .route("/", get(show_board))
         .route("/lists/{session_id}", get(show_audit))
         .route("/events", get(stream))
+        .route("/metrics", get(show_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/assets/{name}", get(asset))
         .fallback(|| async { not_found("This page does not exist.") })
@@ -128,6 +130,18 @@ async fn stream(State(live): State<Arc<Live>>, Query(asked): Query<Asked>) -> Re
     match live.open(wish) {
         Some(messages) => Sse::new(messages).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "too many viewers\n").into_response(),
+    }
+}
+
+async fn show_metrics(State(live): State<Arc<Live>>, headers: HeaderMap) -> Response {
+    let accepted: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let form = Form::asked(&accepted.join(","));
+    match live.metrics(form).await {
+        Ok(text) => ([(CONTENT_TYPE, form.media_type())], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be given");
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn scanners(day: &SiteDay) -> Markup {
 }
 
 /// The session that runs, else the next one, else the last one.
-fn session_of(room: &RoomDay, now: UtcMillis) -> Option<&ScannerSession> {
+pub(crate) fn session_of(room: &RoomDay, now: UtcMillis) -> Option<&ScannerSession> {
     let running = room.scans.iter().find(|session| session.state == SessionState::Running);
     running.or_else(|| room.scans.iter().find(|session| session.planned_start > now)).or(room.scans.last())
 }
@@ -52,7 +52,7 @@ fn row(room: &RoomDay, session: &ScannerSession, now: UtcMillis) -> Markup {
     html! {
         tr id={ "scanner-" (room.room) } {
             th scope="row" { (room.name) }
-            td { (state(room, session, now)) }
+            td { (ScannerState::of(room, Some(session), now).words()) }
             td { (f.exams()) (inferred) }
             td { (rate) }
             td { (or_dash(f.target.map(|target| target.to_string()))) }
@@ -64,29 +64,85 @@ fn row(room: &RoomDay, session: &ScannerSession, now: UtcMillis) -> Markup {
     }
 }
 
-/// A silent feed is unknown, never idle.
-fn state(room: &RoomDay, session: &ScannerSession, now: UtcMillis) -> String {
-    match session.state {
-        SessionState::Planned => return "Not started".to_owned(),
-        SessionState::Closed => return "Finished".to_owned(),
-        SessionState::Unused => return "Unused".to_owned(),
-        SessionState::Cancelled => return "Withdrawn".to_owned(),
-        SessionState::Running => {}
+/// What a scanner does at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScannerState {
+    /// No session on the date.
+    NoSession,
+    /// Before its session.
+    NotStarted,
+    /// An exam is under way, for so many minutes.
+    Scanning(i64),
+    /// In its session without an exam, for so many minutes.
+    Idle(i64),
+    /// After its session.
+    Finished,
+    /// Its session is over, and nobody was scanned.
+    Unused,
+    /// The session was withdrawn.
+    Withdrawn,
+    /// In its session, and its feed is silent.
+    Unknown,
+}
+
+impl ScannerState {
+    /// The names of all of them, in metrics.
+    pub(crate) const NAMES: [&str; 8] =
+        ["no_list", "not_started", "scanning", "idle", "finished", "unused", "cancelled", "unknown"];
+
+    /// The name in metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::NoSession => "no_list",
+            Self::NotStarted => "not_started",
+            Self::Scanning(_) => "scanning",
+            Self::Idle(_) => "idle",
+            Self::Finished => "finished",
+            Self::Unused => "unused",
+            Self::Withdrawn => "cancelled",
+            Self::Unknown => "unknown",
+        }
     }
-    let silent = room
-        .feed
-        .last_heard
-        .zip(room.feed.expected_every)
-        .is_some_and(|(heard, every)| now.millis_since(heard) > MISSED_SIGNS * every.millis());
-    if silent {
-        return "Unknown".to_owned();
+
+    /// The words in the row.
+    fn words(self) -> String {
+        match self {
+            Self::NoSession => "No list".to_owned(),
+            Self::NotStarted => "Not started".to_owned(),
+            Self::Scanning(minutes) => format!("Scanning {minutes} min"),
+            Self::Idle(minutes) => format!("Idle {minutes} min"),
+            Self::Finished => "Finished".to_owned(),
+            Self::Unused => "Unused".to_owned(),
+            Self::Withdrawn => "Withdrawn".to_owned(),
+            Self::Unknown => "Unknown".to_owned(),
+        }
     }
-    let minutes = |since: UtcMillis| Minutes::between(since, now).at_least_zero().millis() / 60_000;
-    let counted = || session.steps.iter().filter(|step| step.excluded.is_none());
-    // A step that began after one without an end shows that that one is over.
-    if let Some(step) = counted().next_back().filter(|step| step.state == ExamState::Provisional) {
-        return format!("Scanning {} min", minutes(step.start));
+
+    /// Of a room in its session. A silent feed is unknown, never idle.
+    pub(crate) fn of(room: &RoomDay, session: Option<&ScannerSession>, now: UtcMillis) -> Self {
+        let Some(session) = session else { return Self::NoSession };
+        match session.state {
+            SessionState::Planned => return Self::NotStarted,
+            SessionState::Closed => return Self::Finished,
+            SessionState::Unused => return Self::Unused,
+            SessionState::Cancelled => return Self::Withdrawn,
+            SessionState::Running => {}
+        }
+        let silent = room
+            .feed
+            .last_heard
+            .zip(room.feed.expected_every)
+            .is_some_and(|(heard, every)| now.millis_since(heard) > MISSED_SIGNS * every.millis());
+        if silent {
+            return Self::Unknown;
+        }
+        let minutes = |since: UtcMillis| Minutes::between(since, now).at_least_zero().millis() / 60_000;
+        let counted = || session.steps.iter().filter(|step| step.excluded.is_none());
+        // A step that began after one without an end shows that that one is over.
+        if let Some(step) = counted().next_back().filter(|step| step.state == ExamState::Provisional) {
+            return Self::Scanning(minutes(step.start));
+        }
+        let last = counted().filter_map(|step| step.end).max().unwrap_or(session.planned_start);
+        Self::Idle(minutes(last.max(session.planned_start)))
     }
-    let last = counted().filter_map(|step| step.end).max().unwrap_or(session.planned_start);
-    format!("Idle {} min", minutes(last.max(session.planned_start)))
 }

@@ -8,13 +8,15 @@ use core::fmt;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use room_events::event::line_of_order;
-use room_events::{Milestone, RoomId, RoomKind, SiteId, Token, UtcMillis};
+use room_events::{Milestone, RoomId, RoomKind, SiteId, Token, TrustId, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::facts::Plan;
 use utilisation::quantity::{Minutes, Ratio};
 use utilisation::result::{CaseResult, SessionResult};
 use utilisation::rules::RuleSet;
 use utilisation::scanner::result::ScannerSession;
+
+use crate::health::Health;
 
 /// Where the pages get their figures. The methods are called from blocking threads, so they may read a database.
 pub trait Source: Send + Sync + 'static {
@@ -42,6 +44,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// One list with all that a reader needs to check it; `None` when there is no list of that id.
     fn audit(&self, session_id: &str) -> Result<Option<Audit>, SourceError>;
+
+    /// How the collector and its agents are.
+    fn health(&self) -> Result<Health, SourceError> {
+        Ok(Health::default())
+    }
 
     /// Tells that figures may have changed. A receiver that lags loses nothing: it renders the newest state.
     fn changes(&self) -> broadcast::Receiver<Change>;
@@ -86,6 +93,8 @@ pub enum Change {
 /// One site on one local date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SiteDay {
+    /// The trust.
+    pub trust: TrustId,
     /// The site.
     pub site: SiteId,
     /// Its name for people.

@@ -169,6 +169,7 @@ impl StoreSource {
         let here = rows.iter().filter(|row| row.site == first.site && row.trust == first.trust);
         let rooms = here.clone().map(|row| self.room_day(&reader, row, date)).collect::<anyhow::Result<_>>()?;
         Ok(Some(SiteDay {
+            trust: first.trust.clone(),
             site: first.site.clone(),
             site_name: self.names.site(&first.site),
             trust_name: self.names.trust(first),

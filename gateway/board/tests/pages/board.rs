@@ -277,7 +277,7 @@ async fn scanner_rooms_are_not_shown_by_theatre_measures() {
 }
 
 /// A CT session from 08:00 with an exam of 20 minutes and one in progress, measured at `now`.
-fn scanning(now: UtcMillis, alive_to: UtcMillis) -> RoomDay {
+pub fn scanning(now: UtcMillis, alive_to: UtcMillis) -> RoomDay {
     use room_events::{RoomId, StepState, Token};
     use utilisation::facts::{ScannerFacts, SessionPlan, Step};
     use utilisation::scanner::{Conditions, rules::ScannerRules};

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use board::health::Health;
 use board::source::{Audit, Change, SiteDay, Source, SourceError};
 use chrono::NaiveDate;
 use room_events::{SiteId, UtcMillis};
@@ -14,12 +15,18 @@ use crate::fixture::{audit_of, day};
 pub struct FixedSource {
     pub rules: RuleSet,
     pub day: Mutex<Result<SiteDay, SourceError>>,
+    pub health: Health,
     pub changes: broadcast::Sender<Change>,
 }
 
 impl FixedSource {
     pub fn new(day: SiteDay) -> Self {
-        Self { rules: RuleSet::default(), day: Mutex::new(Ok(day)), changes: broadcast::channel(16).0 }
+        Self {
+            rules: RuleSet::default(),
+            day: Mutex::new(Ok(day)),
+            health: Health::default(),
+            changes: broadcast::channel(16).0,
+        }
     }
 }
 
@@ -55,6 +62,10 @@ impl Source for FixedSource {
             let list = room.lists.iter().find(|list| list.id == session_id)?;
             Some(audit_of(list, &room.name, day.as_at))
         }))
+    }
+
+    fn health(&self) -> Result<Health, SourceError> {
+        Ok(self.health.clone())
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {

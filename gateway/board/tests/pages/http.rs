@@ -23,16 +23,21 @@ pub struct Answer {
     pub body: String,
 }
 
-async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+async fn ask(address: SocketAddr, path: &str, accept: &str) -> TcpStream {
     let mut connection = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: board\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: board\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     connection
 }
 
 pub async fn get(address: SocketAddr, path: &str) -> Answer {
+    get_as(address, path, "*/*").await
+}
+
+/// The same with a wish for a media type.
+pub async fn get_as(address: SocketAddr, path: &str, accept: &str) -> Answer {
     let mut bytes = Vec::new();
-    ask(address, path).await.read_to_end(&mut bytes).await.unwrap();
+    ask(address, path, accept).await.read_to_end(&mut bytes).await.unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -98,7 +103,7 @@ impl Event {
 
 impl Events {
     pub async fn open(address: SocketAddr, path: &str) -> Self {
-        let mut reader = BufReader::new(ask(address, path).await);
+        let mut reader = BufReader::new(ask(address, path, "*/*").await);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(reader.read_line(&mut head).await.unwrap(), 0, "closed: {head}");

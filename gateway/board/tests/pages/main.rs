@@ -7,4 +7,5 @@ mod fixed_source;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod http;
+mod metrics;
 mod stream;
