@@ -1,0 +1,279 @@
+//! Lines to a server, in batches, until it has them.
+//!
+//! influxdb2 carries them to the write endpoint that InfluxDB 1.8, 2 and 3 share. A server that is away, overloaded or
+//! refuses a token is tried again, for as long as it takes, with pauses that grow to a minute; a batch that it will not
+//! have is halved until the lines at fault stand alone, and these are handed back with the server's words. Everything
+//! else arrives.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use influxdb2::api::write::TimestampPrecision;
+use influxdb2::{Client, ClientBuilder, RequestError};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::{StatusCode, Url};
+
+/// Lines in one request, as InfluxData advises.
+pub const LINES_AT_ONCE: usize = 5_000;
+/// Bytes in one request before they are packed.
+const BYTES_AT_ONCE: usize = 4 << 20;
+/// A request that takes longer is given up and sent again.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Of a server's words so much is told.
+const MOST_WORDS: usize = 300;
+
+/// Where the points go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// `http://host:8086`.
+    pub url: String,
+    /// Organisation (2.x); any word for others.
+    pub org: String,
+    /// Bucket; of 1.8 `database/retention-policy`, of 3.x the database.
+    pub bucket: String,
+    /// Token; of 1.8 `user:password`. Empty for a server that asks for none.
+    pub token: String,
+}
+
+/// Why a server cannot be used as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address is none.
+    #[error("{url} is no address of an InfluxDB: {problem} (write it as http://host:8086)")]
+    Url {
+        /// What was given.
+        url: String,
+        /// Why.
+        problem: String,
+    },
+    /// This build cannot.
+    #[error(
+        "{0} asks for https, which this build leaves out (build with `--features influx/https`, or put a TLS proxy on this host beside the collector and give its http address)"
+    )]
+    Https(String),
+    /// The HTTP client cannot be made.
+    #[error("no connection to InfluxDB can be prepared: {0}")]
+    Client(String),
+}
+
+/// A line that the server will not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The line.
+    pub line: String,
+    /// The server's words.
+    pub reason: String,
+}
+
+/// What came of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Taken,
+    /// Not these lines: halve them.
+    Refused(String),
+    /// Not now: try again.
+    Later(String),
+}
+
+/// Sends to one server.
+#[derive(Debug)]
+pub struct Sender {
+    client: Client,
+    server: Server,
+    jitter: u64,
+}
+
+/// What a sender is doing, for people.
+pub trait Watch {
+    /// The server cannot be reached or does not take anything; it is tried again after the pause.
+    fn waiting(&mut self, why: &str, pause: Duration);
+    /// So many lines were taken.
+    fn taken(&mut self, lines: usize);
+}
+
+impl Sender {
+    /// `seed` moves the pauses, so that collectors do not come back all at once.
+    pub fn new(server: Server, seed: u64) -> Result<Self, ServerError> {
+        // influxdb2 panics on what is no address.
+        let url = Url::parse(&server.url)
+            .map_err(|error| ServerError::Url { url: server.url.clone(), problem: error.to_string() })?;
+        match url.scheme() {
+            "http" => {}
+            "https" if cfg!(feature = "https") => {}
+            "https" => return Err(ServerError::Https(server.url)),
+            other => {
+                let problem = format!("`{other}` is no scheme of it");
+                return Err(ServerError::Url { url: server.url, problem });
+            }
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let http = reqwest::ClientBuilder::new()
+            .default_headers(headers)
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        let client = ClientBuilder::with_builder(http, server.url.clone(), server.org.clone(), server.token.clone())
+            .build()
+            .map_err(|error| ServerError::Client(error.to_string()))?;
+        Ok(Self { client, server, jitter: seed | 1 })
+    }
+
+    /// Sends all lines; returns those that the server will never have. Waits for a server that is away.
+    pub async fn send(&mut self, lines: &[String], watch: &mut impl Watch) -> Vec<Refused> {
+        let mut refused = Vec::new();
+        for batch in batches(lines) {
+            // The next part to send is the last one.
+            let mut parts = vec![batch];
+            let mut pause = FIRST_PAUSE;
+            while let Some(part) = parts.pop() {
+                match self.write(part).await {
+                    Outcome::Taken => {
+                        watch.taken(part.len());
+                        pause = FIRST_PAUSE;
+                    }
+                    Outcome::Refused(reason) => match part {
+                        [line] => refused.push(Refused { line: line.clone(), reason }),
+                        _ => {
+                            let (first, second) = part.split_at(part.len() / 2);
+                            parts.push(second);
+                            parts.push(first);
+                        }
+                    },
+                    Outcome::Later(why) => {
+                        let moved = self.moved(pause);
+                        watch.waiting(&why, moved);
+                        parts.push(part);
+                        tokio::time::sleep(moved).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
+            }
+        }
+        refused
+    }
+
+    async fn write(&self, lines: &[String]) -> Outcome {
+        if lines.is_empty() {
+            return Outcome::Taken;
+        }
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        // Writing to a Vec cannot fail.
+        let _ =
+            lines.iter().try_for_each(|line| packed.write_all(line.as_bytes()).and_then(|()| packed.write_all(b"\n")));
+        let body = packed.finish().unwrap_or_default();
+        let sent = self
+            .client
+            .write_line_protocol_with_precision(
+                &self.server.org,
+                &self.server.bucket,
+                body,
+                TimestampPrecision::Milliseconds,
+            )
+            .await;
+        match sent {
+            Ok(()) => Outcome::Taken,
+            Err(RequestError::Http { status, text }) => classify(status, &text),
+            Err(RequestError::ReqwestProcessing { source }) => Outcome::Later(words(&with_causes(&source))),
+            Err(error @ (RequestError::Serializing { .. } | RequestError::Deserializing { .. })) => {
+                Outcome::Later(words(&error.to_string()))
+            }
+        }
+    }
+
+    /// The pause, shorter or longer by up to a quarter.
+    fn moved(&mut self, pause: Duration) -> Duration {
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 7;
+        self.jitter ^= self.jitter << 17;
+        let thousandths = u32::try_from(self.jitter % 501).unwrap_or(250);
+        pause * (750 + thousandths) / 1000
+    }
+}
+
+/// What a status means for the lines of a request: 400 and 422 say that something in them is wrong, 413 that they are too
+/// many; everything else may be right the next time.
+fn classify(status: StatusCode, text: &str) -> Outcome {
+    let said = format!("{status}: {}", text.trim());
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::PAYLOAD_TOO_LARGE => {
+            Outcome::Refused(words(&said))
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Outcome::Later(words(&format!("{said} (check the token and that it may write to the bucket)")))
+        }
+        StatusCode::NOT_FOUND => {
+            Outcome::Later(words(&format!("{said} (check the bucket and the organisation; make the bucket first)")))
+        }
+        _ => Outcome::Later(words(&said)),
+    }
+}
+
+/// Lines in batches of no more than so many and so many bytes.
+fn batches(mut lines: &[String]) -> impl Iterator<Item = &[String]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = lines.iter().take(LINES_AT_ONCE).take_while(|line| {
+            bytes += line.len() + 1;
+            bytes <= BYTES_AT_ONCE
+        });
+        let n = fits.count().max(1).min(lines.len());
+        let (batch, rest) = lines.split_at(n);
+        lines = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn words(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match text.char_indices().nth(MOST_WORDS) {
+        Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_bounded_and_lose_nothing() {
+        let lines: Vec<String> = (0..LINES_AT_ONCE * 2 + 7).map(|n| format!("m v={n} 5")).collect();
+        let sizes: Vec<usize> = batches(&lines).map(<[String]>::len).collect();
+        assert_eq!(sizes, [LINES_AT_ONCE, LINES_AT_ONCE, 7]);
+        let long = vec!["x".repeat(BYTES_AT_ONCE / 2); 3];
+        assert_eq!(batches(&long).map(<[String]>::len).collect::<Vec<_>>(), [1, 1, 1]);
+        assert_eq!(batches(&vec!["x".repeat(BYTES_AT_ONCE * 2); 2]).count(), 2);
+        assert_eq!(batches(&[]).count(), 0);
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told_with_the_remedy() {
+        let server = |url: &str| Server {
+            url: url.to_owned(),
+            org: "o".to_owned(),
+            bucket: "b".to_owned(),
+            token: String::new(),
+        };
+        for (url, said) in [
+            ("influx:8086", "is no scheme of it (write it as http://host:8086)"),
+            ("/3/4", "(write it as http://host:8086)"),
+            ("", "(write it as http://host:8086)"),
+        ] {
+            let error = Sender::new(server(url), 1).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        let https = Sender::new(server("https://influx:8086"), 1);
+        assert_eq!(https.is_err(), !cfg!(feature = "https"));
+    }
+}
