@@ -132,6 +132,22 @@ impl TlsFiles {
         Ok(said)
     }
 
+    /// Until when the certificates are valid, as far as they can be read: the key that names each file, and seconds since
+    /// 1970.
+    #[must_use]
+    pub fn ends(&self) -> Vec<(&'static str, i64)> {
+        let own = self.identity.as_ref().map(|identity| (CERTIFICATE, &identity.certificate));
+        [(CA, &self.authority)]
+            .into_iter()
+            .chain(own)
+            .filter_map(|(key, file)| {
+                // The first, as in `check`.
+                let first = certificates(key, file).ok()?.into_iter().next()?;
+                Some((key, Certificate::from_der(&first)?.not_after.0))
+            })
+            .collect()
+    }
+
     /// When the own certificate ends, for error texts.
     pub(crate) fn own_end(&self) -> Option<String> {
         let identity = self.identity.as_ref()?;

@@ -11,7 +11,7 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use store::{Acknowledgement, Committed, Inbound, StoreError, Writer};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 
-use crate::Changed;
+use crate::{Changed, Counts};
 
 /// A message from the broker, tied to the connection that must acknowledge it.
 #[derive(Debug)]
@@ -36,12 +36,21 @@ pub struct Answers {
     pub settled: Vec<Arrival>,
 }
 
+/// Who is told of each commit.
+#[derive(Debug)]
+pub struct Witnesses {
+    /// Whoever shows or writes something.
+    pub changes: broadcast::Sender<Changed>,
+    /// The counts.
+    pub counts: Counts,
+}
+
 /// Commits what arrives, as much at once as is waiting, until the channel closes.
 pub fn run(
     mut writer: Writer,
     mut arrivals: mpsc::UnboundedReceiver<Arrival>,
     answers: &mpsc::Sender<Answers>,
-    changes: &broadcast::Sender<Changed>,
+    witnesses: &Witnesses,
     now: impl Fn() -> UtcMillis,
 ) {
     let mut waiting = Vec::with_capacity(usize::from(crate::RECEIVE_MAXIMUM));
@@ -51,7 +60,9 @@ pub fn run(
             .iter()
             .filter_map(|arrival| Some(Inbound { from: arrival.from.as_ref()?, payload: &arrival.publish.payload }))
             .collect();
-        let acknowledgements = contain(&inbound, |messages| store(&mut writer, messages, received, changes));
+        let batches = inbound.len() as u64;
+        witnesses.counts.count(|counted| counted.batches += batches);
+        let acknowledgements = contain(&inbound, |messages| store(&mut writer, messages, received, witnesses));
         let settled = std::mem::take(&mut waiting);
         if answers.blocking_send(Answers { acknowledgements, settled }).is_err() {
             return;
@@ -86,19 +97,19 @@ fn store(
     writer: &mut Writer,
     inbound: &[Inbound<'_>],
     received: UtcMillis,
-    changes: &broadcast::Sender<Changed>,
+    witnesses: &Witnesses,
 ) -> Vec<Acknowledgement> {
     match writer.commit(inbound, received) {
         Ok(done) => {
-            tell(&done, changes);
+            witnesses.tell(&done, received);
             done.acknowledgements
         }
         Err(error) if inbound.len() > 1 => {
             // One message must not hold up the others: each gets a transaction of its own.
             tracing::warn!(%error, messages = inbound.len(), "a group of messages could not be stored; trying one by one");
-            inbound.iter().flat_map(|message| store_alone(writer, message, received, changes)).collect()
+            inbound.iter().flat_map(|message| store_alone(writer, message, received, witnesses)).collect()
         }
-        Err(error) => refuse(writer, inbound.first(), &error, received),
+        Err(error) => refuse(writer, inbound.first(), &error, received, witnesses),
     }
 }
 
@@ -106,14 +117,14 @@ fn store_alone(
     writer: &mut Writer,
     message: &Inbound<'_>,
     received: UtcMillis,
-    changes: &broadcast::Sender<Changed>,
+    witnesses: &Witnesses,
 ) -> Vec<Acknowledgement> {
     match writer.commit(&[*message], received) {
         Ok(done) => {
-            tell(&done, changes);
+            witnesses.tell(&done, received);
             done.acknowledgements
         }
-        Err(error) => refuse(writer, Some(message), &error, received),
+        Err(error) => refuse(writer, Some(message), &error, received, witnesses),
     }
 }
 
@@ -122,8 +133,10 @@ fn refuse(
     message: Option<&Inbound<'_>>,
     cause: &StoreError,
     received: UtcMillis,
+    witnesses: &Witnesses,
 ) -> Vec<Acknowledgement> {
     let Some(message) = message else { return Vec::new() };
+    witnesses.counts.count(|counted| counted.storing_failed += 1);
     tracing::error!(agent = %message.from, error = %cause, "a message could not be stored as it is");
     match writer.refuse(message, cause, received) {
         Ok(answer) => answer.into_iter().collect(),
@@ -134,26 +147,29 @@ fn refuse(
     }
 }
 
-fn tell(done: &Committed, changes: &broadcast::Sender<Changed>) {
-    tracing::debug!(stored = done.stored, duplicates = done.duplicates, "committed");
-    if done.quarantined > 0 {
-        tracing::error!(count = done.quarantined, "could not be decoded; kept in quarantine");
-    }
-    if done.conflicts > 0 {
-        tracing::error!(count = done.conflicts, "met another event under their number; both are kept");
-    }
-    if done.gone > 0 {
-        tracing::error!(count = done.gone, "were given up by their agent before they arrived");
-    }
-    if done.refused > 0 {
-        tracing::error!(count = done.refused, "lie too far ahead of their stream; not stored");
-    }
-    // An error only says that nobody is looking.
-    if done.rooms.is_empty() {
-        let _ = changes.send(Changed { room: None, latest: done.latest });
-    }
-    for room in &done.rooms {
-        let _ = changes.send(Changed { room: Some(room.clone()), latest: done.latest });
+impl Witnesses {
+    fn tell(&self, done: &Committed, received: UtcMillis) {
+        self.counts.handle_committed(done, received);
+        tracing::debug!(stored = done.stored, duplicates = done.duplicates, "committed");
+        if done.quarantined > 0 {
+            tracing::error!(count = done.quarantined, "could not be decoded; kept in quarantine");
+        }
+        if done.conflicts > 0 {
+            tracing::error!(count = done.conflicts, "met another event under their number; both are kept");
+        }
+        if done.gone > 0 {
+            tracing::error!(count = done.gone, "were given up by their agent before they arrived");
+        }
+        if done.refused > 0 {
+            tracing::error!(count = done.refused, "lie too far ahead of their stream; not stored");
+        }
+        // An error only says that nobody is looking.
+        if done.rooms.is_empty() {
+            let _ = self.changes.send(Changed { room: None, latest: done.latest });
+        }
+        for room in &done.rooms {
+            let _ = self.changes.send(Changed { room: Some(room.clone()), latest: done.latest });
+        }
     }
 }
 

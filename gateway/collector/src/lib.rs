@@ -6,6 +6,7 @@
 
 mod agents;
 mod connection;
+mod counts;
 pub mod intake;
 mod joining;
 mod link;
@@ -22,6 +23,8 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 pub use agents::AgentStatuses;
 pub use connection::ConnectionState;
+pub use counts::{Counted, Counts};
+use intake::Witnesses;
 use room::Room;
 pub use summaries::{Claim, Role, Summaries, classify};
 
@@ -66,6 +69,8 @@ pub struct Shared {
     pub statuses: AgentStatuses,
     /// How the connection stands.
     pub connection: ConnectionState,
+    /// What was done since the start.
+    pub counts: Counts,
     /// The rooms' summaries.
     pub summaries: Summaries,
 }
@@ -87,9 +92,10 @@ pub async fn run(
     // Each holds a group of messages, of up to RECEIVE_MAXIMUM: few, so that memory is bounded whatever a broker sends.
     let (answers, to_send) = mpsc::channel(4);
     // SQLite blocks; it has a thread of its own.
-    let intake = std::thread::Builder::new()
-        .name("intake".to_owned())
-        .spawn(move || intake::run(writer, taken, &answers, &changes, now))?;
+    let intake = std::thread::Builder::new().name("intake".to_owned()).spawn({
+        let counts = shared.counts.clone();
+        move || intake::run(writer, taken, &answers, &Witnesses { changes, counts }, now)
+    })?;
     link::run(settings, shared, room, to_send, stop).await;
     // The link has dropped its end of the room, so the thread ends after its last commit.
     tokio::task::spawn_blocking(move || intake.join())

@@ -251,6 +251,7 @@ async fn poll(
                     Some(Topic::Events(from)) => Some(from),
                     Some(Topic::Status(from)) => {
                         if let Err(error) = shared.statuses.handle_message(from, &publish.payload) {
+                            shared.counts.count(|counted| counted.unreadable_statuses += 1);
                             tracing::error!(topic = ?publish.topic, %error, "ignored");
                         }
                         None
@@ -260,6 +261,7 @@ async fn poll(
                         None
                     }
                     Some(Topic::Ack { .. }) | None => {
+                        shared.counts.count(|counted| counted.foreign_topics += 1);
                         tracing::error!(topic = ?publish.topic, "a message on a topic that is no agent's; ignored");
                         None
                     }
@@ -276,6 +278,7 @@ async fn poll(
                         // and sends it again.
                         let _ = client.try_ack(&publish);
                         left_out += 1;
+                        shared.counts.count(|counted| counted.left_out += 1);
                         if left_out.is_power_of_two() {
                             tracing::warn!(
                                 topic = ?publish.topic,

@@ -3,7 +3,7 @@
 //! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
-//! [`measured`] is where records become sessions, [`source`] where sessions become pages. [`clock`] alone reads a clock,
+//! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
 pub mod access;
@@ -14,6 +14,7 @@ pub mod config;
 pub mod demo;
 pub mod explain;
 pub mod extract;
+pub mod health;
 pub mod measured;
 pub mod output;
 pub mod quarantine;

@@ -15,6 +15,7 @@ use utilisation::timeline::Precedence;
 use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
+use crate::health::Probe;
 use crate::source::{Names, StoreSource};
 use crate::summary;
 
@@ -57,7 +58,12 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     )?
     .with_scanners(scanners)
     .with_agents(shared.statuses.clone())
-    .with_connection(shared.connection.clone());
+    .with_connection(shared.connection.clone())
+    .with_probe(Probe {
+        dir: config.store.dir.clone(),
+        shared: shared.clone(),
+        tls: config.broker.tls().map_err(anyhow::Error::msg)?,
+    });
     let source = std::sync::Arc::new(source);
     let writing = summary::Writing {
         id: config.collector.id.clone(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use board::health::Health;
 use board::source::{
     Audit, Change, Condition, Feed, PlanRecord, RoomDay, Severity, SiteDay, Source, SourceError, Stamp, UnderRules,
     short_name,
@@ -22,6 +23,7 @@ use utilisation::theatre::{Detail, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline, Statement};
 
 use crate::clock::Clock;
+use crate::health::Probe;
 use crate::measured::{ScannerSettings, room_of, timeline_around, whole_timeline};
 use crate::strays::strays;
 
@@ -76,6 +78,7 @@ pub struct StoreSource {
     changes: broadcast::Sender<Change>,
     agents: AgentStatuses,
     connection: ConnectionState,
+    probe: Option<Probe>,
 }
 
 impl StoreSource {
@@ -98,6 +101,7 @@ impl StoreSource {
             changes,
             agents: AgentStatuses::default(),
             connection: ConnectionState::default(),
+            probe: None,
         })
     }
 
@@ -117,6 +121,12 @@ impl StoreSource {
     #[must_use]
     pub fn with_connection(self, connection: ConnectionState) -> Self {
         Self { connection, ..self }
+    }
+
+    /// Tells how the running collector is, too.
+    #[must_use]
+    pub fn with_probe(self, probe: Probe) -> Self {
+        Self { probe: Some(probe), ..self }
     }
 
     // A reader that panicked left nothing half done: it only reads.
@@ -480,6 +490,11 @@ impl Source for StoreSource {
 
     fn audit(&self, session_id: &str) -> Result<Option<Audit>, SourceError> {
         self.find(session_id).map_err(|error| unavailable(&error))
+    }
+
+    fn health(&self) -> Result<Health, SourceError> {
+        let Some(probe) = &self.probe else { return Ok(Health::default()) };
+        probe.health(&self.reader()).map_err(|error| unavailable(&error))
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
