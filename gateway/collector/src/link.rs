@@ -115,11 +115,15 @@ pub(crate) async fn run(
 /// The next summary to write, not before the retained ones of another collector could be heard on this connection.
 async fn next_summary(
     summaries: &Summaries,
-    when_subscribed: &mut watch::Receiver<Option<Instant>>,
+    when_subscribed: &mut watch::Receiver<Option<Subscribed>>,
 ) -> ((SiteId, RoomId), Vec<u8>) {
     let since = when_subscribed.wait_for(Option::is_some).await.map(|since| *since);
     // An error says that the connection has ended: there is nothing to send on.
-    until(since.ok().flatten().map(|since| since + HEAR_FIRST)).await;
+    let since = since.ok().flatten();
+    until(since.map(|since| since.at + HEAR_FIRST)).await;
+    if since.is_some_and(|since| since.hears_summaries) {
+        summaries.handle_listened();
+    }
     summaries.next().await
 }
 
@@ -179,6 +183,14 @@ fn password(settings: &Settings) -> anyhow::Result<String> {
     Ok(password.to_owned())
 }
 
+/// What the broker's answer to the subscriptions began.
+#[derive(Debug, Clone, Copy)]
+struct Subscribed {
+    at: Instant,
+    /// Whether other collectors' summaries are heard; the broker's access rules may be against it.
+    hears_summaries: bool,
+}
+
 /// How a connection ended.
 struct Ended {
     was_up: bool,
@@ -190,7 +202,7 @@ async fn poll(
     client: AsyncClient,
     settings: Settings,
     shared: Shared,
-    subscribed: watch::Sender<Option<Instant>>,
+    subscribed: watch::Sender<Option<Subscribed>>,
     connection: u64,
     room: Room,
 ) -> Ended {
@@ -237,13 +249,14 @@ async fn poll(
                         "the broker refuses the agents' statuses; let this collector read +/agents/+/status"
                     );
                 }
-                if codes.get(2).is_some_and(is_refusal) {
+                let hears_summaries = !codes.get(2).is_none_or(is_refusal);
+                if !hears_summaries {
                     tracing::error!(
                         ?codes,
                         "the broker refuses the rooms' summaries, so another primary collector is not heard of; let this one read +/rooms/+/summary"
                     );
                 }
-                let _ = subscribed.send(Some(Instant::now()));
+                let _ = subscribed.send(Some(Subscribed { at: Instant::now(), hears_summaries }));
             }
             Packet::Publish(publish) => {
                 let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);

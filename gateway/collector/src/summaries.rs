@@ -28,6 +28,8 @@ struct State {
     heard: Option<Claim>,
     /// Another collector has written since somebody last asked.
     written_over: bool,
+    /// A connection has been up for so long that the broker's retained summaries would have been heard.
+    has_listened: bool,
 }
 
 /// Who says that it is the primary collector, and since when. The later one is higher.
@@ -69,6 +71,17 @@ impl Summaries {
     /// The highest claim that another collector's summaries made.
     pub fn heard(&self) -> Option<Claim> {
         self.state().heard.clone()
+    }
+
+    /// Whether this collector has listened and heard of no other one that writes summaries.
+    pub fn hears_nobody(&self) -> bool {
+        let state = self.state();
+        state.has_listened && state.heard.is_none()
+    }
+
+    /// The retained summaries of others, if there are any, have been heard by now.
+    pub(crate) fn handle_listened(&self) {
+        self.state().has_listened = true;
     }
 
     /// Whether another collector has written since this was last asked: a primary one then writes all again, since its own
@@ -132,6 +145,10 @@ mod tests {
     fn only_others_are_heard_and_the_highest_stays() {
         let summaries = Summaries::default();
         let own = id("c1");
+        assert!(!summaries.hears_nobody(), "it has not listened yet");
+        summaries.handle_listened();
+        summaries.handle_message(&own, br#"{"v":1,"collector":"c1","epoch":99}"#);
+        assert!(summaries.hears_nobody(), "the own ones are nobody's");
         for payload in [
             r#"{"v":1,"collector":"c1","epoch":99}"#,
             r#"{"v":1,"collector":"c2","epoch":7,"later":1}"#,
@@ -141,6 +158,7 @@ mod tests {
         ] {
             summaries.handle_message(&own, payload.as_bytes());
         }
+        assert!(!summaries.hears_nobody());
         assert_eq!(summaries.heard(), Some(Claim { epoch: 7, collector: id("c2") }));
         assert_eq!([summaries.take_written_over(), summaries.take_written_over()], [true, false]);
     }

@@ -88,7 +88,12 @@ pub async fn run(writing: Writing, mut changes: broadcast::Receiver<Change>) {
 impl Writing {
     /// Asks the store whether this collector is primary, and does what that asks for.
     fn look(&self, was: Role, pending: &Pending) -> anyhow::Result<Role> {
-        let own = Reader::open(&self.dir)?.primary_epoch()?;
+        let reader = Reader::open(&self.dir)?;
+        if self.summaries.hears_nobody() && reader.primary_was_never_told()? {
+            tracing::info!("no other collector writes the rooms' summaries, and nobody said which one should");
+            Writer::open(&self.dir, self.run)?.take_primary_unasked()?;
+        }
+        let own = reader.primary_epoch()?;
         let written_over = self.summaries.take_written_over();
         let role = classify(own, &self.id, self.summaries.heard().as_ref());
         match role {
