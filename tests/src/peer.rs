@@ -16,6 +16,8 @@ pub enum Peer {
     Pynetdicom,
     /// `echoscu` of Debian's package `dcmtk`.
     Dcmtk,
+    /// dcmtk's `storescu` and, to make what it sends, what [`Peer::Pynetdicom`] is.
+    Storescu,
 }
 
 impl Peer {
@@ -25,6 +27,8 @@ impl Peer {
             Self::Mosquitto => &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"],
             Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
             Self::Dcmtk => &["/usr/bin/echoscu"],
+            Self::Storescu if Self::Pynetdicom.program().is_none() => &[],
+            Self::Storescu => &["/usr/bin/storescu"],
             Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with_pynetdicom()),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())

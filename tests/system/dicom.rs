@@ -36,10 +36,7 @@ impl Department<'_> {
     }
 
     fn tell(&self, called: &str, calling: &str, what: &str) -> String {
-        let python = Peer::Pynetdicom.program().expect("pynetdicom is installed");
-        let script = root().join("tests/data/performed_steps.py");
-        let port = self.port.to_string();
-        run(Command::new(python).arg(script).args([&port, called, calling, what])).good()
+        python("performed_steps.py", &[&self.port.to_string(), called, calling, what])
     }
 
     fn log(&self) -> String {
@@ -53,6 +50,11 @@ impl Department<'_> {
     }
 }
 
+fn python(script: &str, arguments: &[&str]) -> String {
+    let python = Peer::Pynetdicom.program().expect("pynetdicom is installed");
+    run(Command::new(python).arg(root().join("tests/data").join(script)).args(arguments)).good()
+}
+
 trait Start {
     fn running(&mut self) -> Running;
 }
@@ -63,12 +65,9 @@ impl Start for Command {
     }
 }
 
-/// Through a restart between the two halves of a step, past senders of nonsense, into a store; and no name or number is
-/// in any byte that the agent or the collector wrote.
-pub fn a_performed_step_reaches_the_store() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let dir = dir.path();
-    let (_broker, broker_port) = mosquitto(dir);
+/// A broker, a collector, and what an agent needs to know.
+fn department(dir: &Path) -> (Running, Running, Department<'_>) {
+    let (broker, broker_port) = mosquitto(dir);
     run(agent().arg("key").arg(dir.join("token.key"))).good();
     let shown = dir.display();
     let text = format!(
@@ -78,8 +77,16 @@ pub fn a_performed_step_reaches_the_store() {
     );
     fs::write(dir.join("gateway.toml"), text).expect("written");
     let log = File::create(dir.join("collector.log")).expect("a log");
-    let _collector = touchtime().args(["run", "--config"]).arg(dir.join("gateway.toml")).stderr(log).running();
-    let department = Department { dir, broker_port, port: free_port() };
+    let collector = touchtime().args(["run", "--config"]).arg(dir.join("gateway.toml")).stderr(log).running();
+    (broker, collector, Department { dir, broker_port, port: free_port() })
+}
+
+/// Through a restart between the two halves of a step, past senders of nonsense, into a store; and no name or number is
+/// in any byte that the agent or the collector wrote.
+pub fn a_performed_step_reaches_the_store() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let (_broker, _collector, department) = department(dir);
 
     let first = department.agent();
     // An answer to what was never begun, a beginning, the same again, one without a start.
@@ -127,6 +134,62 @@ fn assert_nothing_leaked(folder: &Path) {
             assert!(!found, "{secret} is in {}", path.display());
         }
     }
+}
+
+/// The size of an object that must not be held in memory, and what the agent may hold instead.
+const LARGE_MIB: u64 = 100;
+const AGENT_MIB: u64 = 30;
+
+/// Images of a step and of an exam without one, in every syntax and of any size: of each series two instants reach the
+/// store, and neither name nor number nor pixel.
+pub fn stored_images_become_acquisitions() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let files = tempfile::tempdir().expect("a folder");
+    python("images.py", &["write", &files.path().display().to_string(), &LARGE_MIB.to_string()]);
+    let (_broker, _collector, department) = department(dir);
+    let running = department.agent();
+    department.tell("TOUCHTIME", "MR1", "begin");
+    let port = department.port.to_string();
+    let stored = python("images.py", &["store", &port, "TOUCHTIME", "MR1"]);
+    assert_eq!(stored, "store 0000\n".repeat(12));
+
+    let storescu = Peer::Storescu.program().expect("dcmtk is installed");
+    for (file, syntax) in [("1-explicit", "-xe"), ("2-implicit", "-xi"), ("3-large", "-xe"), ("4-compressed", "-xy")] {
+        let file = files.path().join(format!("{file}.dcm"));
+        let arguments = ["-v", syntax, "-aet", "MR1", "-aec", "TOUCHTIME", "127.0.0.1", &port];
+        let sent = run(Command::new(&storescu).args(arguments).arg(file));
+        assert_eq!(sent.code, Some(0), "{}", sent.err);
+    }
+    let held = private_mib(running.0.id());
+    assert!(held < AGENT_MIB, "the agent holds {held} MiB after an object of {LARGE_MIB} MiB");
+
+    let acquired = || {
+        let acquired = department.events().into_iter().map(|event| event["event"]["obs"]["acquisition"].clone());
+        let mut spans: Vec<(i64, i64)> = acquired
+            .filter(|acquired| !acquired.is_null())
+            .filter_map(|acquired| Some((acquired["first"].as_i64()?, acquired["last"].as_i64()?)))
+            .collect();
+        spans.sort_unstable();
+        // Of a series the longest is the latest.
+        spans.reverse();
+        spans.dedup_by_key(|span| span.0);
+        spans.reverse();
+        spans
+    };
+    // 10:20, 10:31 and 11:00 in London, on 14 July 2022.
+    let expected = [(0, 4_000), (660_000, 664_000), (2_400_000, 2_580_000)]
+        .map(|(a, b)| (1_657_790_400_000 + a, 1_657_790_400_000 + b));
+    await_that("the series are stored", || acquired() == expected);
+    assert!(!department.log().contains("panicked"), "{}", department.log());
+    assert_nothing_leaked(dir);
+}
+
+/// Memory of a process that is its own.
+fn private_mib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a Linux that tells it");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
 }
 
 /// dcmtk's `echoscu` finds the agent, and is refused under a name that is not listed.

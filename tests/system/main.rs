@@ -55,6 +55,11 @@ fn main() -> std::process::ExitCode {
             "a_performed_step_reaches_the_store_and_no_name_or_number_does",
             dicom::a_performed_step_reaches_the_store,
         ),
+        needs(
+            Peer::Storescu,
+            "stored_images_become_acquisitions_and_no_pixel_is_kept",
+            dicom::stored_images_become_acquisitions,
+        ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         needs(

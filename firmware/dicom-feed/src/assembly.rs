@@ -1,7 +1,9 @@
 //! [`Assembly`]: messages from the fragments of an association (PS3.8 annex E): first all fragments of a command, then,
-//! if it announces one, those of its data set.
+//! if it announces one, those of its data set. Of an object that is stored only the header is kept.
 
-use crate::command::Command;
+use crate::command::{Command, Operation};
+use crate::data_set::{ReadError, Syntax};
+use crate::header::HeaderReader;
 
 /// The most bytes of a command; real ones have about 300.
 const MAX_COMMAND_BYTES: usize = 16 * 1024;
@@ -22,8 +24,10 @@ pub struct Message {
     pub context: u8,
     /// What is asked.
     pub command: Command,
-    /// The data set; empty where the command announces none.
-    pub data: Vec<u8>,
+    /// How the data set is written.
+    pub syntax: Syntax,
+    /// The data set; empty where the command announces none; of a stored object what is wanted of its header.
+    pub data: Result<Vec<u8>, ReadError>,
 }
 
 /// Why an association cannot go on: abort it.
@@ -37,6 +41,9 @@ pub enum AssemblyError {
         /// What was due.
         wanted: &'static str,
     },
+    /// The context was not accepted.
+    #[error("a message came in presentation context {0}, which was not accepted")]
+    NoContext(u8),
     /// The context changed within a message.
     #[error("the presentation context changed from {0} to {1} within a message")]
     OtherContext(u8, u8),
@@ -48,20 +55,62 @@ pub enum AssemblyError {
     Command(#[from] crate::command::CommandError),
 }
 
+/// A data set as far as it has come.
+#[derive(Debug)]
+enum Data {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// The header of a stored object.
+    Header(HeaderReader),
+    /// Of an object whose header cannot be read the rest is dropped.
+    Unreadable(ReadError),
+}
+
+impl Data {
+    fn handle(self, bytes: &[u8], limit: usize) -> Result<Self, AssemblyError> {
+        Ok(match self {
+            Self::Whole(whole) => Self::Whole(joined(whole, bytes, limit)?),
+            Self::Header(mut reader) => match reader.handle(bytes) {
+                Ok(()) => Self::Header(reader),
+                Err(error) => Self::Unreadable(error),
+            },
+            Self::Unreadable(error) => Self::Unreadable(error),
+        })
+    }
+
+    fn finish(self) -> Result<Vec<u8>, ReadError> {
+        match self {
+            Self::Whole(bytes) => Ok(bytes),
+            Self::Header(reader) => reader.finish(),
+            Self::Unreadable(error) => Err(error),
+        }
+    }
+}
+
+fn joined(mut whole: Vec<u8>, bytes: &[u8], limit: usize) -> Result<Vec<u8>, AssemblyError> {
+    if whole.len() + bytes.len() > limit {
+        return Err(AssemblyError::TooLarge(limit));
+    }
+    whole.extend_from_slice(bytes);
+    Ok(whole)
+}
+
 /// Puts messages together. See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Assembly {
     max_data_bytes: usize,
+    /// The accepted presentation contexts.
+    contexts: Vec<(u8, Syntax)>,
     context: Option<u8>,
     bytes: Vec<u8>,
-    command: Option<Command>,
+    command: Option<(Command, Data)>,
 }
 
 impl Assembly {
-    /// Accepts data sets of at most `max_data_bytes`.
+    /// Accepts messages in these contexts, with data sets of at most `max_data_bytes`, and stored objects of any size.
     #[must_use]
-    pub fn new(max_data_bytes: usize) -> Self {
-        Self { max_data_bytes, ..Self::default() }
+    pub fn new(max_data_bytes: usize, contexts: Vec<(u8, Syntax)>) -> Self {
+        Self { max_data_bytes, contexts, context: None, bytes: Vec::new(), command: None }
     }
 
     /// Takes a fragment; gives the message that it completes.
@@ -72,10 +121,9 @@ impl Assembly {
         last: bool,
         bytes: &[u8],
     ) -> Result<Option<Message>, AssemblyError> {
-        let (wanted, limit) = match self.command {
-            None => (Part::Command, MAX_COMMAND_BYTES),
-            Some(_) => (Part::DataSet, self.max_data_bytes),
-        };
+        let accepted = self.contexts.iter().find(|(id, _)| *id == context);
+        let (_, syntax) = *accepted.ok_or(AssemblyError::NoContext(context))?;
+        let wanted = if self.command.is_none() { Part::Command } else { Part::DataSet };
         if part != wanted {
             return Err(AssemblyError::OutOfOrder { got: name(part), wanted: name(wanted) });
         }
@@ -83,29 +131,31 @@ impl Assembly {
         if begun != context {
             return Err(AssemblyError::OtherContext(begun, context));
         }
-        if self.bytes.len() + bytes.len() > limit {
-            return Err(AssemblyError::TooLarge(limit));
-        }
-        self.bytes.extend_from_slice(bytes);
+        let Some((command, data)) = self.command.take() else {
+            self.bytes = joined(std::mem::take(&mut self.bytes), bytes, MAX_COMMAND_BYTES)?;
+            return if last { self.finish_command(context, syntax) } else { Ok(None) };
+        };
+        let data = data.handle(bytes, self.max_data_bytes)?;
         if !last {
+            self.command = Some((command, data));
             return Ok(None);
         }
-        let bytes = std::mem::take(&mut self.bytes);
-        match self.command.take() {
-            None => {
-                let command = Command::read(&bytes)?;
-                if command.has_data_set {
-                    self.command = Some(command);
-                    return Ok(None);
-                }
-                self.context = None;
-                Ok(Some(Message { context, command, data: Vec::new() }))
-            }
-            Some(command) => {
-                self.context = None;
-                Ok(Some(Message { context, command, data: bytes }))
-            }
+        self.context = None;
+        Ok(Some(Message { context, command, syntax, data: data.finish() }))
+    }
+
+    fn finish_command(&mut self, context: u8, syntax: Syntax) -> Result<Option<Message>, AssemblyError> {
+        let command = Command::read(&std::mem::take(&mut self.bytes))?;
+        if !command.has_data_set {
+            self.context = None;
+            return Ok(Some(Message { context, command, syntax, data: Ok(Vec::new()) }));
         }
+        let data = match command.operation {
+            Operation::Store => Data::Header(HeaderReader::new(syntax)),
+            Operation::Echo | Operation::Create | Operation::Set | Operation::Other(_) => Data::Whole(Vec::new()),
+        };
+        self.command = Some((command, data));
+        Ok(None)
     }
 }
 

@@ -24,6 +24,8 @@ const RESPONSE: u16 = 0x8000;
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
+    /// C-STORE: an object is stored.
+    Store,
     /// C-ECHO: is anybody there?
     Echo,
     /// N-CREATE: a step begins.
@@ -37,6 +39,7 @@ pub enum Operation {
 impl Operation {
     const fn of(field: u16) -> Self {
         match field {
+            0x0001 => Self::Store,
             0x0030 => Self::Echo,
             0x0140 => Self::Create,
             0x0120 => Self::Set,
@@ -46,6 +49,7 @@ impl Operation {
 
     const fn field(self) -> u16 {
         match self {
+            Self::Store => 0x0001,
             Self::Echo => 0x0030,
             Self::Create => 0x0140,
             Self::Set => 0x0120,
@@ -77,6 +81,10 @@ pub enum Status {
     UnrecognisedOperation,
     /// 0213H: it could not be kept; ask again later.
     ResourceLimitation,
+    /// A700H: an object could not be kept; send it again later.
+    OutOfResources,
+    /// C000H: an object cannot be read.
+    CannotUnderstand,
 }
 
 impl Status {
@@ -93,6 +101,8 @@ impl Status {
             Self::MissingAttribute => 0x0120,
             Self::UnrecognisedOperation => 0x0211,
             Self::ResourceLimitation => 0x0213,
+            Self::OutOfResources => 0xa700,
+            Self::CannotUnderstand => 0xc000,
         }
     }
 }
@@ -144,7 +154,9 @@ impl Command {
         let operation = Operation::of(field);
         let (class, instance) = match operation {
             Operation::Set => (REQUESTED_CLASS, REQUESTED_INSTANCE),
-            Operation::Echo | Operation::Create | Operation::Other(_) => (AFFECTED_CLASS, AFFECTED_INSTANCE),
+            Operation::Store | Operation::Echo | Operation::Create | Operation::Other(_) => {
+                (AFFECTED_CLASS, AFFECTED_INSTANCE)
+            }
         };
         Ok(Self {
             operation,

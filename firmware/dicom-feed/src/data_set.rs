@@ -6,21 +6,22 @@
 use std::fmt;
 
 /// Sequences within sequences; a performed step has two.
-const MAX_DEPTH: usize = 8;
+pub(crate) const MAX_DEPTH: usize = 8;
 
 /// Elements of one data set, those in its items included. A performed step with a hundred series has about 3,000.
 const MAX_ELEMENTS: usize = 50_000;
 
 /// The length of what ends with a delimiter.
-const UNDEFINED: u32 = u32::MAX;
+pub(crate) const UNDEFINED: u32 = u32::MAX;
 
-const ITEM: Tag = Tag(0xfffe_e000);
-const ITEM_END: Tag = Tag(0xfffe_e00d);
-const SEQUENCE_END: Tag = Tag(0xfffe_e0dd);
+pub(crate) const ITEM: Tag = Tag(0xfffe_e000);
+pub(crate) const ITEM_END: Tag = Tag(0xfffe_e00d);
+pub(crate) const SEQUENCE_END: Tag = Tag(0xfffe_e0dd);
 
 /// Sequences that are looked into. Implicit little endian does not say what is a sequence; another one of known length
 /// is passed over as a whole.
-const SEQUENCES: &[u32] = &[0x0008_1032, 0x0008_1111, 0x0040_0260, 0x0040_0270, 0x0040_0281, 0x0040_0340];
+const SEQUENCES: &[u32] =
+    &[0x0008_1032, 0x0008_1111, 0x0040_0100, 0x0040_0260, 0x0040_0270, 0x0040_0275, 0x0040_0281, 0x0040_0340];
 
 /// Group and element.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,8 @@ impl Syntax {
         match uid.trim_end_matches(['\0', ' ']) {
             crate::uid::IMPLICIT_LITTLE => Some(Self::ImplicitLittle),
             crate::uid::EXPLICIT_LITTLE => Some(Self::ExplicitLittle),
+            // Only the pixels are compressed (PS3.5 annex A.4).
+            other if crate::uid::COMPRESSED.contains(&other) => Some(Self::ExplicitLittle),
             _ => None,
         }
     }
@@ -97,6 +100,9 @@ pub enum ReadError {
     /// Too many sequences within sequences.
     #[error("sequences are more than {MAX_DEPTH} deep")]
     TooDeep,
+    /// More bytes of wanted elements than any object has.
+    #[error("the elements that are read have more than {0} bytes")]
+    TooLong(usize),
     /// Too many elements.
     #[error("there are more than {MAX_ELEMENTS} elements")]
     TooMany,
@@ -138,6 +144,11 @@ impl<'a> DataSet<'a> {
         self.bytes(tag)?.try_into().ok().map(u16::from_le_bytes)
     }
 
+    /// An element of eight bytes as a real number.
+    pub fn real(&self, tag: Tag) -> Option<f64> {
+        self.bytes(tag)?.try_into().ok().map(f64::from_le_bytes)
+    }
+
     /// The items of a sequence; none if it is absent or not a sequence.
     pub fn items(&self, tag: Tag) -> &[Self] {
         match self.value(tag) {
@@ -156,6 +167,13 @@ impl<'a> DataSet<'a> {
     fn value(&self, tag: Tag) -> Option<&Value<'a>> {
         self.elements.iter().find(|(of, _)| *of == tag).map(|(_, value)| value)
     }
+}
+
+/// Whether a type of element has a length of four bytes, after two of nothing.
+pub(crate) fn has_long_length(kind: &[u8]) -> bool {
+    [b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"]
+        .iter()
+        .any(|long| long.as_slice() == kind)
 }
 
 struct Reader<'a> {
@@ -234,14 +252,11 @@ impl<'a> Reader<'a> {
         if !kind.iter().all(u8::is_ascii_uppercase) {
             return Err(ReadError::NoType { tag, at });
         }
-        let length = match &kind {
-            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV" => {
-                self.take(2, limit)?;
-                self.u32(limit)?
-            }
-            _ => u32::from(self.u16(limit)?),
-        };
-        Ok((kind, length))
+        if has_long_length(&kind) {
+            self.take(2, limit)?;
+            return Ok((kind, self.u32(limit)?));
+        }
+        Ok((kind, u32::from(self.u16(limit)?)))
     }
 
     fn items(

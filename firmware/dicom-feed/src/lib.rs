@@ -4,6 +4,7 @@
 //! data values of an association -> [`Assembly`] -> command, data set
 //! command bytes                 -> [`Command`]  -> what is asked, and the [`answer`] to it
 //! data set bytes                -> [`DataSet`]  -> [`step`]: rules of Modality Performed Procedure Step (PS3.4 annex F)
+//! an object's bytes             -> its header, pixels dropped while reading -> [`image`]: instants of acquisition
 //! ```
 //!
 //! Names are never read into anything that leaves; numbers leave as tokens only, made by the caller's
@@ -16,6 +17,8 @@
 mod assembly;
 mod command;
 mod data_set;
+mod header;
+pub mod image;
 mod local_time;
 pub mod step;
 pub mod uid;

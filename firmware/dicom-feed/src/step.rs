@@ -217,11 +217,23 @@ fn accessions(set: &DataSet<'_>, tokens: &dyn TokenMaker) -> (Accessions, usize)
 /// What is done, by its code's meaning. A description in free words is not looked at, because people write names into
 /// it; for the same reason a text with a part of the patient's name or number is left out.
 fn protocol(set: &DataSet<'_>) -> Option<Label> {
+    let of_series = || set.items(PERFORMED_SERIES).first()?.text(PROTOCOL_NAME);
+    coded(set).or_else(of_series).and_then(|text| unless_patient(&text, set))
+}
+
+/// The procedure or protocol of the first code that has one.
+pub(crate) fn coded_protocol(set: &DataSet<'_>) -> Option<Label> {
+    coded(set).and_then(|text| unless_patient(&text, set))
+}
+
+fn coded(set: &DataSet<'_>) -> Option<String> {
     let of_code = |item: &DataSet<'_>| item.text(CODE_MEANING).or_else(|| item.text(CODE_VALUE));
-    let mut texts =
-        [PROCEDURE_CODES, PROTOCOL_CODES].into_iter().filter_map(|tag| set.items(tag).first().and_then(of_code));
-    let text = texts.next().or_else(|| set.items(PERFORMED_SERIES).first()?.text(PROTOCOL_NAME))?;
-    if names_patient(&text, set) { None } else { Label::fitted(&text) }
+    [PROCEDURE_CODES, PROTOCOL_CODES].into_iter().find_map(|tag| set.items(tag).first().and_then(of_code))
+}
+
+/// The text, unless a part of the patient's name or number is in it.
+pub(crate) fn unless_patient(text: &str, set: &DataSet<'_>) -> Option<Label> {
+    if names_patient(text, set) { None } else { Label::fitted(text) }
 }
 
 fn names_patient(text: &str, set: &DataSet<'_>) -> bool {

@@ -4,21 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
-use dicom_feed::step::{self, Reading, Refusal};
-use dicom_feed::{Assembly, DataSet, Message, Operation, Part, Status, Syntax, Zone, answer, uid};
+use dicom_feed::{Assembly, Message, Part, Syntax, answer, uid};
 use dicom_ul::association::Association as _;
-
 use dicom_ul::association::server::{AccessControl, AsyncServerAssociation, ServerAssociationOptions};
 use dicom_ul::pdu::{
     AssociationRJServiceUserReason, PDataValue, PDataValueType, Pdu, PresentationContextResultReason, UserIdentity,
 };
-use room_events::{ClockQuality, Observation, Token};
 use tokio::net::TcpStream;
 
-use super::DicomFeed;
-use super::known_steps::KnownStep;
+use super::{DicomFeed, recording};
 use crate::agent::Shared;
-use crate::clock::random_128;
 
 /// The largest unit that is read; senders keep to what they are told.
 const MAX_PDU_BYTES: u32 = 64 * 1024;
@@ -52,7 +47,7 @@ impl AccessControl for Allowed<'_> {
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
-    let options = ServerAssociationOptions::new()
+    let mut options = ServerAssociationOptions::new()
         .ae_access_control(Allowed(feed))
         .ae_title(feed.called.clone())
         .with_abstract_syntax(uid::VERIFICATION)
@@ -63,6 +58,12 @@ pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: T
         .strict(true)
         .read_timeout(feed.idle)
         .write_timeout(feed.idle);
+    for class in uid::STORAGE {
+        options = options.with_abstract_syntax(*class);
+    }
+    for syntax in uid::COMPRESSED {
+        options = options.with_transfer_syntax(*syntax);
+    }
     let mut association = match options.establish_async(socket).await {
         Ok(association) => association,
         Err(error) => {
@@ -97,7 +98,10 @@ async fn converse(
     shared: &Arc<Shared>,
     association: &mut AsyncServerAssociation<TcpStream>,
 ) -> anyhow::Result<()> {
-    let mut assembly = Assembly::new(feed.max_message_bytes);
+    let accepted = association.presentation_contexts().iter();
+    let accepted = accepted.filter(|context| context.reason == PresentationContextResultReason::Acceptance);
+    let contexts = accepted.filter_map(|context| Some((context.id, Syntax::of_uid(&context.transfer_syntax)?)));
+    let mut assembly = Assembly::new(feed.max_message_bytes, contexts.collect());
     loop {
         let pdu = match association.receive().await {
             Ok(pdu) => pdu,
@@ -137,17 +141,11 @@ async fn respond(
     association: &mut AsyncServerAssociation<TcpStream>,
     message: Message,
 ) -> anyhow::Result<()> {
-    let accepted = association
-        .presentation_contexts()
-        .iter()
-        .find(|context| context.id == message.context && context.reason == PresentationContextResultReason::Acceptance);
-    let context = accepted.context("a message came in a presentation context that was not accepted")?;
-    let syntax = Syntax::of_uid(&context.transfer_syntax).context("the context's transfer syntax is not read here")?;
-    let (id, calling) = (context.id, association.peer_ae_title().to_owned());
+    let (id, calling) = (message.context, association.peer_ae_title().to_owned());
     let (feed, shared) = (feed.clone(), shared.clone());
     // Recording waits for the disk.
     let bytes = tokio::task::spawn_blocking(move || {
-        let (status, instance) = handle(&feed, &shared, &message, syntax, &calling);
+        let (status, instance) = recording::handle(&feed, &shared, &message, &calling);
         answer(&message.command, status, instance.as_deref())
     });
     let bytes = bytes.await.context("a message could not be handled")?;
@@ -155,126 +153,4 @@ async fn respond(
     let value =
         PDataValue { presentation_context_id: id, value_type: PDataValueType::Command, is_last: true, data: bytes };
     association.send(&Pdu::PData { data: vec![value] }).await.context("an answer cannot be sent")
-}
-
-/// Does what is asked, and says how it went and for which instance.
-fn handle(
-    feed: &DicomFeed,
-    shared: &Shared,
-    message: &Message,
-    syntax: Syntax,
-    calling: &str,
-) -> (Status, Option<String>) {
-    let command = &message.command;
-    let is_step = command.class == uid::PERFORMED_STEP;
-    let instance = match (command.operation, &command.instance) {
-        (Operation::Echo, _) => return (Status::Success, None),
-        (Operation::Other(_), _) => return (Status::UnrecognisedOperation, None),
-        (Operation::Create | Operation::Set, _) if !is_step => return (Status::NoSuchClass, None),
-        (Operation::Create | Operation::Set, Some(instance)) => instance.clone(),
-        (Operation::Set, None) => return (Status::InvalidInstance, None),
-        (Operation::Create, None) => match random_128() {
-            // PS3.5 B.2: any 128 random bits under 2.25 are a UID.
-            Ok(random) => format!("2.25.{random}"),
-            Err(_) => return (Status::ResourceLimitation, None),
-        },
-    };
-    let status = match record(feed, shared, message, syntax, calling, &instance) {
-        Ok(()) => Status::Success,
-        Err(NotRecorded::Refused(refusal)) => {
-            tracing::warn!(calling, operation = ?command.operation, %refusal, status = %refusal.status(), "a step's message is refused");
-            refusal.status()
-        }
-        Err(NotRecorded::Failed(error)) => {
-            tracing::error!(
-                calling,
-                error = format!("{error:#}"),
-                "a step cannot be recorded; the scanner is told to ask again"
-            );
-            Status::ResourceLimitation
-        }
-    };
-    (status, Some(instance))
-}
-
-enum NotRecorded {
-    Refused(Refusal),
-    Failed(anyhow::Error),
-}
-
-impl From<Refusal> for NotRecorded {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<anyhow::Error> for NotRecorded {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn record(
-    feed: &DicomFeed,
-    shared: &Shared,
-    message: &Message,
-    syntax: Syntax,
-    calling: &str,
-    instance: &str,
-) -> Result<(), NotRecorded> {
-    let token = step::token_of(instance, &feed.key)?;
-    let set = DataSet::read(&message.data, syntax).map_err(Refusal::from)?;
-    // Two messages on one step are one after the other: what the second does depends on the first.
-    let _one_at_a_time = feed.known.turn();
-    let known = feed.known.get(token)?;
-    let heard = shared.agent().clock().now();
-    let zone = |offset_minutes| Zone { site: feed.zone, offset_minutes, heard };
-    let reading = |offset_minutes| Reading { tokens: &feed.key, zone: zone(offset_minutes) };
-    let next = match (message.command.operation, known) {
-        (Operation::Set, Some(known)) => {
-            let step = step::set(&known.step, &set, reading(known.offset_minutes))?;
-            if step == known.step {
-                return Ok(());
-            }
-            KnownStep { step, heard, ..known }
-        }
-        (Operation::Set, None) => {
-            // Nobody who sends for a station without a room is to be told that its step is unknown.
-            if feed.is_forwarder(calling) {
-                return Ok(());
-            }
-            return Err(Refusal::NoSuchStep.into());
-        }
-        (Operation::Create, Some(_)) => return Err(Refusal::Duplicate.into()),
-        (Operation::Create, None) => {
-            let station = step::station(&set);
-            let Some(scanner) = feed.scanner(calling, station.as_deref()) else {
-                feed.note_unlisted(calling, station.as_deref());
-                return Ok(());
-            };
-            created(scanner.room.clone(), token, &set, reading(None))?
-        }
-        (Operation::Echo | Operation::Other(_), _) => return Ok(()),
-    };
-    let obs = Observation::PerformedStep(next.step.clone());
-    let at = step::happened(&next.step);
-    // The time is the scanner's, and nobody here knows how its clock is set.
-    let observed = feed.observed(Some(next.room.clone()), at, Some(ClockQuality::External), obs);
-    shared.agent().record(std::slice::from_ref(&observed), None).map_err(anyhow::Error::from)?;
-    shared.recorded.notify_one();
-    feed.known.put(&next)?;
-    Ok(())
-}
-
-fn created(
-    room: room_events::RoomId,
-    token: Token,
-    set: &DataSet<'_>,
-    reading: Reading<'_>,
-) -> Result<KnownStep, Refusal> {
-    let made = step::create(token, set, reading)?;
-    if made.accessions_left_out > 0 {
-        tracing::warn!(%room, left_out = made.accessions_left_out, "a step has more accession numbers than are kept of one");
-    }
-    Ok(KnownStep { room, heard: reading.zone.heard, offset_minutes: made.offset_minutes, step: made.step })
 }

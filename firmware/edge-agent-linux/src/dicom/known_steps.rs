@@ -8,7 +8,7 @@
 //! the two has not answered, and a scanner that asks again gives the same event again, which counts once.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use redb::{Database, ReadableDatabase, TableDefinition};
@@ -22,7 +22,7 @@ const CACHE_BYTES: usize = 1024 * 1024;
 
 /// How long a step is remembered after its last message, by the agent's clock: a scanner's may be years off. A step that
 /// no N-SET ended by then never ends.
-const REMEMBERED_MS: i64 = 30 * 86_400_000;
+pub(super) const REMEMBERED_MS: i64 = 30 * 86_400_000;
 
 /// A step and what its later messages do not say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,30 +37,28 @@ pub struct KnownStep {
     pub step: PerformedStep,
 }
 
+/// Opens or makes the file in which the feed keeps what it knows.
+pub fn open_database(folder: &Path) -> anyhow::Result<Arc<Database>> {
+    let path = folder.join("steps.redb");
+    let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
+    database
+        .map(Arc::new)
+        .with_context(|| format!("{} cannot be opened (is touchtime-agent running already?)", path.display()))
+}
+
 /// The steps on disk.
 #[derive(Debug)]
 pub struct KnownSteps {
-    database: Database,
-    turn: Mutex<()>,
+    database: Arc<Database>,
 }
 
 impl KnownSteps {
-    /// Opens or makes the file.
-    pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("steps.redb");
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .with_context(|| format!("{} cannot be opened (is touchtime-agent running already?)", path.display()))?;
+    /// Opens or makes the table.
+    pub fn open(database: Arc<Database>) -> anyhow::Result<Self> {
         let transaction = database.begin_write()?;
         transaction.open_table(STEPS)?;
         transaction.commit()?;
-        Ok(Self { database, turn: Mutex::default() })
-    }
-
-    /// Held while a message reads, records and writes.
-    pub fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self { database })
     }
 
     /// What is known of a step.
@@ -116,8 +114,9 @@ mod tests {
             reason: None,
         };
         let known = KnownStep { room: RoomId::new("mri-1").unwrap(), heard, offset_minutes: Some(60), step };
-        KnownSteps::open(folder.path()).unwrap().put(&known).unwrap();
-        let steps = KnownSteps::open(folder.path()).unwrap();
+        let open = || KnownSteps::open(open_database(folder.path()).unwrap()).unwrap();
+        open().put(&known).unwrap();
+        let steps = open();
         assert_eq!(steps.get(known.step.step).unwrap(), Some(known.clone()));
         steps.forget_old(heard.plus_minutes(29 * 1440)).unwrap();
         assert!(steps.get(known.step.step).unwrap().is_some());

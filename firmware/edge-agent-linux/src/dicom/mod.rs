@@ -1,22 +1,26 @@
-//! The DICOM feed: listens for scanners, or for what forwards their messages, and records their performed steps.
+//! The DICOM feed: listens for scanners, or for what forwards their messages, and records their performed steps and
+//! acquisitions.
 //!
-//! It answers C-ECHO, and N-CREATE and N-SET of Modality Performed Procedure Step. A scanner is answered only when the
-//! step is on the disk. An association is a task of its own: what goes wrong in one ends that one.
+//! It answers C-ECHO, N-CREATE and N-SET of Modality Performed Procedure Step, and C-STORE, of which it keeps from when
+//! to when was acquired, and neither pixels nor the rest of the header. A scanner is answered only when what it told is on
+//! the disk. An association is a task of its own: what goes wrong in one ends that one.
 //!
 //! It is meant as an additional destination, never in line: scanning goes on without it.
 
 mod association;
+mod known_series;
 mod known_steps;
+mod recording;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono_tz::Tz;
 use edge_agent::Observed;
-use room_events::{Alive, ClockQuality, Observation, RoomId, SourceId};
+use room_events::{Alive, ClockQuality, Observation, RoomId, SourceId, UtcMillis};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -24,13 +28,20 @@ use crate::agent::Shared;
 use crate::config::Config;
 use crate::config::feeds::Scanner;
 use crate::token_key::TokenKey;
-use known_steps::KnownSteps;
+use known_series::KnownSeriesTable;
+use known_steps::{KnownSteps, open_database};
 
 /// Stations that are named in the log once each; more are only counted as messages.
 const MAX_NAMED_STATIONS: usize = 100;
 
 /// How long to wait when the system gives no connection (too many open files).
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_secs(1);
+
+/// How often series are looked for of which no more images come.
+const QUIET_EVERY: Duration = Duration::from_secs(5);
+
+/// How often what is too old is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The feed's settings and what it knows.
 #[derive(Debug)]
@@ -45,7 +56,9 @@ pub struct DicomFeed {
     max_message_bytes: usize,
     max_associations: usize,
     alive_every: Duration,
-    known: KnownSteps,
+    steps: KnownSteps,
+    series: KnownSeriesTable,
+    turn: Mutex<()>,
     unlisted: Mutex<BTreeSet<String>>,
 }
 
@@ -56,6 +69,7 @@ impl DicomFeed {
         let (Some(listen), Some(key_file)) = (dicom.listen, &config.tokens.key_file) else { return Ok(None) };
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("data-dir {} cannot be made", config.data_dir.display()))?;
+        let database = open_database(&config.data_dir)?;
         Ok(Some(Self {
             listen,
             called: dicom.ae_title.clone(),
@@ -67,7 +81,9 @@ impl DicomFeed {
             max_message_bytes: usize::from(dicom.max_message_kib) * 1024,
             max_associations: dicom.max_associations.into(),
             alive_every: Duration::from_secs(config.alive.every_seconds.into()),
-            known: KnownSteps::open(&config.data_dir)?,
+            steps: KnownSteps::open(database.clone())?,
+            series: KnownSeriesTable::open(database)?,
+            turn: Mutex::default(),
             unlisted: Mutex::default(),
         }))
     }
@@ -79,15 +95,24 @@ impl DicomFeed {
             .await
             .with_context(|| format!("dicom.listen {address} cannot be listened on (is another program there?)"))?;
         tracing::info!(%address, ae_title = self.called, scanners = self.scanners.len(), "listening for scanners");
-        if let Err(error) = self.known.forget_old(shared.agent().clock().now()) {
-            tracing::warn!(error = format!("{error:#}"), "steps of the past cannot be forgotten");
-        }
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_associations));
         let mut alive_timer = tokio::time::interval(feed.alive_every);
+        let mut quiet_timer = tokio::time::interval(QUIET_EVERY);
+        let mut forget_timer = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
                 _ = alive_timer.tick() => feed.say_alive(&shared),
+                _ = quiet_timer.tick() => on_disk(&feed, &shared, |feed, shared, now| {
+                    if let Err(error) = recording::tell_quiet(feed, shared, now) {
+                        tracing::warn!(error = format!("{error:#}"), "acquisitions cannot be recorded; they are tried again");
+                    }
+                }),
+                _ = forget_timer.tick() => on_disk(&feed, &shared, |feed, _, now| {
+                    if let Err(error) = feed.forget_old(now) {
+                        tracing::warn!(error = format!("{error:#}"), "steps of the past cannot be forgotten");
+                    }
+                }),
                 accepted = listener.accept() => match accepted {
                     Ok((socket, peer)) => {
                         let Ok(place) = places.clone().try_acquire_owned() else {
@@ -107,6 +132,17 @@ impl DicomFeed {
                 },
             }
         }
+    }
+
+    /// Held while a message reads, records and writes: what the second of two does depends on the first.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_old(&self, now: UtcMillis) -> anyhow::Result<()> {
+        let _one_at_a_time = self.turn();
+        self.steps.forget_old(now)?;
+        self.series.forget_old(now)
     }
 
     /// The room of a step, by who sent it and which station performs it.
@@ -146,13 +182,16 @@ impl DicomFeed {
         shared.recorded.notify_one();
     }
 
-    fn observed(
-        &self,
-        room: Option<RoomId>,
-        at: room_events::UtcMillis,
-        clock: Option<ClockQuality>,
-        obs: Observation,
-    ) -> Observed {
+    fn observed(&self, room: Option<RoomId>, at: UtcMillis, clock: Option<ClockQuality>, obs: Observation) -> Observed {
         Observed { source: self.source.clone(), order: None, site: None, room, at, clock, obs }
     }
+}
+
+/// Does something that waits for the disk, beside the associations.
+fn on_disk(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, work: fn(&DicomFeed, &Shared, UtcMillis)) {
+    let (feed, shared) = (feed.clone(), shared.clone());
+    tokio::task::spawn_blocking(move || {
+        let now = shared.agent().clock().now();
+        work(&feed, &shared, now);
+    });
 }

@@ -1,0 +1,196 @@
+//! What is done about a message: the step or the acquisition that it tells of goes to the disk, and only then is it
+//! answered.
+
+use dicom_feed::step::{self, Reading, Refusal};
+use dicom_feed::{DataSet, Message, Operation, Status, Zone, image, uid};
+use room_events::{ClockQuality, Observation, Token, UtcMillis};
+
+use super::DicomFeed;
+use super::known_series::KnownSeries;
+use super::known_steps::KnownStep;
+use crate::agent::Shared;
+use crate::clock::random_128;
+
+/// Does what is asked, and says how it went and for which instance.
+pub(super) fn handle(feed: &DicomFeed, shared: &Shared, message: &Message, calling: &str) -> (Status, Option<String>) {
+    let command = &message.command;
+    let is_step = command.class == uid::PERFORMED_STEP;
+    let instance = match (command.operation, &command.instance) {
+        (Operation::Echo, _) => return (Status::Success, None),
+        (Operation::Other(_), _) => return (Status::UnrecognisedOperation, None),
+        (Operation::Store, instance) => return (store(feed, shared, message, calling), instance.clone()),
+        (Operation::Create | Operation::Set, _) if !is_step => return (Status::NoSuchClass, None),
+        (Operation::Create | Operation::Set, Some(instance)) => instance.clone(),
+        (Operation::Set, None) => return (Status::InvalidInstance, None),
+        (Operation::Create, None) => match random_128() {
+            // PS3.5 B.2: any 128 random bits under 2.25 are a UID.
+            Ok(random) => format!("2.25.{random}"),
+            Err(_) => return (Status::ResourceLimitation, None),
+        },
+    };
+    let status = match record(feed, shared, message, calling, &instance) {
+        Ok(()) => Status::Success,
+        Err(NotRecorded::Refused(refusal)) => {
+            tracing::warn!(calling, operation = ?command.operation, %refusal, status = %refusal.status(), "a step's message is refused");
+            refusal.status()
+        }
+        Err(NotRecorded::Failed(error)) => {
+            tracing::error!(
+                calling,
+                error = format!("{error:#}"),
+                "a step cannot be recorded; the scanner is told to ask again"
+            );
+            Status::ResourceLimitation
+        }
+    };
+    (status, Some(instance))
+}
+
+enum NotRecorded {
+    Refused(Refusal),
+    Failed(anyhow::Error),
+}
+
+impl From<Refusal> for NotRecorded {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<anyhow::Error> for NotRecorded {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn record(
+    feed: &DicomFeed,
+    shared: &Shared,
+    message: &Message,
+    calling: &str,
+    instance: &str,
+) -> Result<(), NotRecorded> {
+    let token = step::token_of(instance, &feed.key)?;
+    let data = message.data.as_ref().map_err(|error| Refusal::from(error.clone()))?;
+    let set = DataSet::read(data, message.syntax).map_err(Refusal::from)?;
+    // Two messages on one step are one after the other: what the second does depends on the first.
+    let _one_at_a_time = feed.turn();
+    let known = feed.steps.get(token)?;
+    let heard = shared.agent().clock().now();
+    let zone = |offset_minutes| Zone { site: feed.zone, offset_minutes, heard };
+    let reading = |offset_minutes| Reading { tokens: &feed.key, zone: zone(offset_minutes) };
+    let next = match (message.command.operation, known) {
+        (Operation::Set, Some(known)) => {
+            let step = step::set(&known.step, &set, reading(known.offset_minutes))?;
+            if step == known.step {
+                return Ok(());
+            }
+            KnownStep { step, heard, ..known }
+        }
+        (Operation::Set, None) => {
+            // Nobody who sends for a station without a room is to be told that its step is unknown.
+            if feed.is_forwarder(calling) {
+                return Ok(());
+            }
+            return Err(Refusal::NoSuchStep.into());
+        }
+        (Operation::Create, Some(_)) => return Err(Refusal::Duplicate.into()),
+        (Operation::Create, None) => {
+            let station = step::station(&set);
+            let Some(scanner) = feed.scanner(calling, station.as_deref()) else {
+                feed.note_unlisted(calling, station.as_deref());
+                return Ok(());
+            };
+            created(scanner.room.clone(), token, &set, reading(None))?
+        }
+        (Operation::Echo | Operation::Store | Operation::Other(_), _) => return Ok(()),
+    };
+    let obs = Observation::PerformedStep(next.step.clone());
+    let at = step::happened(&next.step);
+    // The time is the scanner's, and nobody here knows how its clock is set.
+    let observed = feed.observed(Some(next.room.clone()), at, Some(ClockQuality::External), obs);
+    shared.agent().record(std::slice::from_ref(&observed), None).map_err(anyhow::Error::from)?;
+    shared.recorded.notify_one();
+    feed.steps.put(&next)?;
+    Ok(())
+}
+
+/// Takes in what an object tells of its acquisition.
+fn store(feed: &DicomFeed, shared: &Shared, message: &Message, calling: &str) -> Status {
+    match record_object(feed, shared, message, calling) {
+        Ok(()) => Status::Success,
+        Err(NotRecorded::Refused(refusal)) => {
+            tracing::warn!(calling, class = message.command.class, %refusal, "an object is refused");
+            Status::CannotUnderstand
+        }
+        Err(NotRecorded::Failed(error)) => {
+            tracing::error!(
+                calling,
+                error = format!("{error:#}"),
+                "an acquisition cannot be recorded; the scanner is told to send the object again"
+            );
+            Status::OutOfResources
+        }
+    }
+}
+
+fn record_object(feed: &DicomFeed, shared: &Shared, message: &Message, calling: &str) -> Result<(), NotRecorded> {
+    let data = message.data.as_ref().map_err(|error| Refusal::from(error.clone()))?;
+    let set = DataSet::read(data, message.syntax).map_err(Refusal::from)?;
+    let heard = shared.agent().clock().now();
+    let zone = Zone { site: feed.zone, offset_minutes: None, heard };
+    // Dose reports, states of display and the like tell of no acquisition.
+    let Some(acquired) = image::acquisition(&set, Reading { tokens: &feed.key, zone }) else { return Ok(()) };
+    let _one_at_a_time = feed.turn();
+    // A forwarder's images name no station by its AE title; the step that they name has its room.
+    let of_step = acquired.step.map(|step| feed.steps.get(step)).transpose()?.flatten();
+    let station = image::station(&set);
+    let room = of_step.map(|known| known.room);
+    let room = room.or_else(|| feed.scanner(calling, station.as_deref()).map(|scanner| scanner.room.clone()));
+    let Some(room) = room else {
+        feed.note_unlisted(calling, station.as_deref());
+        return Ok(());
+    };
+    let known = feed.series.get(&acquired)?;
+    let Some(mut next) = KnownSeries::with(known, room, &acquired, heard) else { return Ok(()) };
+    if next.is_news() {
+        tell(feed, shared, &mut next)?;
+    }
+    feed.series.put(&next)?;
+    Ok(())
+}
+
+/// Records a series as it is known now.
+fn tell(feed: &DicomFeed, shared: &Shared, series: &mut KnownSeries) -> anyhow::Result<()> {
+    let obs = Observation::Acquisition(series.acquired.clone());
+    let observed = feed.observed(Some(series.room.clone()), series.acquired.last, Some(ClockQuality::External), obs);
+    shared.agent().record(std::slice::from_ref(&observed), None)?;
+    shared.recorded.notify_one();
+    series.told = Some((series.acquired.first, series.acquired.last));
+    Ok(())
+}
+
+/// Records the series of which no more images came for a while.
+pub(super) fn tell_quiet(feed: &DicomFeed, shared: &Shared, now: UtcMillis) -> anyhow::Result<()> {
+    for key in feed.series.quiet(now) {
+        let _one_at_a_time = feed.turn();
+        if let Some(mut series) = feed.series.of_key(&key)? {
+            tell(feed, shared, &mut series)?;
+            feed.series.put(&series)?;
+        }
+    }
+    Ok(())
+}
+
+fn created(
+    room: room_events::RoomId,
+    token: Token,
+    set: &DataSet<'_>,
+    reading: Reading<'_>,
+) -> Result<KnownStep, Refusal> {
+    let made = step::create(token, set, reading)?;
+    if made.accessions_left_out > 0 {
+        tracing::warn!(%room, left_out = made.accessions_left_out, "a step has more accession numbers than are kept of one");
+    }
+    Ok(KnownStep { room, heard: reading.zone.heard, offset_minutes: made.offset_minutes, step: made.step })
+}
