@@ -18,6 +18,8 @@ pub enum Peer {
     Dcmtk,
     /// dcmtk's `storescu` and, to make what it sends, what [`Peer::Pynetdicom`] is.
     Storescu,
+    /// `mllp_send` of PyPI's `hl7`: a hospital system. Its tests need mosquitto too.
+    Hl7,
 }
 
 impl Peer {
@@ -29,6 +31,7 @@ impl Peer {
             Self::Dcmtk => &["/usr/bin/echoscu"],
             Self::Storescu if Self::Pynetdicom.program().is_none() => &[],
             Self::Storescu => &["/usr/bin/storescu"],
+            Self::Hl7 => return Self::Mosquitto.program().and_then(|_| mllp_send()),
             Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with_pynetdicom()),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())
@@ -49,6 +52,14 @@ fn python_with_pynetdicom() -> Option<PathBuf> {
         command.args(["-c", "import pynetdicom"]).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
+}
+
+/// In the environment that `.ci/run` makes, or where the system has it.
+fn mllp_send() -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/ci-python/bin/mllp_send");
+    let mut candidates =
+        [own, PathBuf::from("/usr/local/bin/mllp_send"), PathBuf::from("/usr/bin/mllp_send")].into_iter();
+    candidates.find(|program| program.is_file())
 }
 
 /// A port on loopback that was free a moment ago.

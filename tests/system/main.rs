@@ -6,6 +6,7 @@ mod certificates;
 mod collectors;
 mod command_line;
 mod dicom;
+mod hl7;
 mod hostile;
 mod no_std;
 mod path;
@@ -59,6 +60,11 @@ fn main() -> std::process::ExitCode {
             Peer::Storescu,
             "stored_images_become_acquisitions_and_no_pixel_is_kept",
             dicom::stored_images_become_acquisitions,
+        ),
+        needs(
+            Peer::Hl7,
+            "theatre_messages_reach_the_store_and_no_name_or_number_does",
+            hl7::theatre_messages_reach_the_store,
         ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),

@@ -41,6 +41,11 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
         let read = read_mapping(path).map_err(|error| format!("{error:#}"));
         find("extract.mapping", read.map(|_| format!("{} can be read", path.display())));
     }
+    #[cfg(feature = "hl7")]
+    for path in &config.hl7.mappings {
+        let read = crate::hl7::read_mapping(path).map_err(|error| format!("{error:#}"));
+        find("hl7.mappings", read.map(|_| format!("{} can be read", path.display())));
+    }
     if let Some(path) = &config.extract.folder {
         let read = std::fs::read_dir(path).map(|_| format!("{} can be read", path.display()));
         let remedy =

@@ -22,6 +22,8 @@ use crate::config::{Config, ConfigError, model};
 #[cfg(feature = "dicom")]
 use crate::dicom::DicomFeed;
 use crate::extract_file::{self, ExtractFile, Paths};
+#[cfg(feature = "hl7")]
+use crate::hl7::Hl7Feed;
 use crate::outbox::{Contents, OutboxError};
 use crate::played::PlayedTime;
 use crate::replay::Replay;
@@ -175,7 +177,7 @@ async fn run_agent(config: Config) -> anyhow::Result<ExitCode> {
     let feeds = Feeds::of(&config).or_misuse()?;
     if feeds.is_none() {
         tracing::warn!(
-            "no feed is configured: the agent only sends what its outbox holds (see extract.folder, dicom.listen)"
+            "no feed is configured: the agent only sends what its outbox holds (see extract.folder, dicom.listen, hl7.listen)"
         );
     }
     let mut signals = Signals::new()?;
@@ -199,6 +201,8 @@ struct Feeds {
     extract: Option<ExtractFeed>,
     #[cfg(feature = "dicom")]
     dicom: Option<DicomFeed>,
+    #[cfg(feature = "hl7")]
+    hl7: Option<Hl7Feed>,
 }
 
 impl Feeds {
@@ -207,12 +211,18 @@ impl Feeds {
             extract: ExtractFeed::of(config)?,
             #[cfg(feature = "dicom")]
             dicom: DicomFeed::of(config)?,
+            #[cfg(feature = "hl7")]
+            hl7: Hl7Feed::of(config)?,
         })
     }
 
     fn is_none(&self) -> bool {
         #[cfg(feature = "dicom")]
         if self.dicom.is_some() {
+            return false;
+        }
+        #[cfg(feature = "hl7")]
+        if self.hl7.is_some() {
             return false;
         }
         self.extract.is_none()
@@ -229,6 +239,10 @@ impl Feeds {
         }
         #[cfg(feature = "dicom")]
         if let Some(feed) = self.dicom {
+            tasks.spawn(feed.listen(shared.clone()));
+        }
+        #[cfg(feature = "hl7")]
+        if let Some(feed) = self.hl7 {
             tasks.spawn(feed.listen(shared.clone()));
         }
         tasks

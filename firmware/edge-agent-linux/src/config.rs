@@ -11,7 +11,7 @@ use room_events::topic::AgentAddress;
 use room_events::{AgentId, SiteId, TrustId};
 use serde::Deserialize;
 
-use self::feeds::{Dicom, Extract};
+use self::feeds::{Dicom, Extract, Hl7};
 
 /// Tables whose keys all have defaults.
 macro_rules! table {
@@ -172,6 +172,9 @@ pub struct Config {
     /// The DICOM feed.
     #[serde(default)]
     pub dicom: Dicom,
+    /// The HL7 feed.
+    #[serde(default)]
+    pub hl7: Hl7,
 }
 
 /// `[broker]`
@@ -339,6 +342,7 @@ impl Config {
         let has_token_key = self.tokens.key_file.is_some();
         self.extract.check(has_token_key)?;
         self.dicom.check(has_token_key)?;
+        self.hl7.check(has_token_key)?;
         Ok(())
     }
 }
@@ -494,6 +498,7 @@ mod tests {
             ),
             (format!("{LEAST}[extract]\nfolder = '/x'\n"), "without `extract.mapping`"),
             (format!("{LEAST}[dicom]\nlisten = '127.0.0.1:1'\n"), "without `dicom.scanners`"),
+            (format!("{LEAST}[hl7]\nlisten = '127.0.0.1:1'\n"), "without `hl7.mappings`"),
             (
                 format!("{LEAST}[dicom]\nscanners = [{{ calling = 'MR1 ', room = 'mri-1' }}]\n"),
                 "\"MR1 \" is not an AE title",

@@ -13,6 +13,16 @@ pub struct TooLong {
     pub limit: usize,
 }
 
+/// A message as it goes onto the wire.
+#[must_use]
+pub fn framed(message: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(message.len() + 3);
+    bytes.push(START);
+    bytes.extend_from_slice(message.as_bytes());
+    bytes.extend_from_slice(&END);
+    bytes
+}
+
 /// Cuts the bytes of one connection into messages, however the network split them.
 #[derive(Debug)]
 pub struct Frames {

@@ -13,8 +13,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answer;
+mod field;
 mod frames;
+mod mapping;
+mod mapping_toml;
 mod message;
+mod personal;
+mod problem;
+mod reading;
+mod section;
+mod taking;
+mod text;
+mod time;
 
-pub use frames::{Frames, TooLong};
-pub use message::{Message, NoMessage};
+pub use answer::{Verdict, answer};
+pub use field::FieldRef;
+pub use frames::{Frames, TooLong, framed};
+pub use mapping::{Mapping, MappingError};
+pub use message::{Delimiters, Group, MAX_SEGMENTS, Message, NoMessage, Value};
+pub use problem::{ErrorCode, Problem};
+pub use reading::{Read, Reading, Said};
+pub use taking::{Taken, take};

@@ -1,6 +1,6 @@
 //! The tables of agent.toml that belong to feeds: where each takes its messages from, and what it may be sent.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
@@ -38,6 +38,17 @@ pub(super) const KEYS: &[Key] = &[
     key("dicom.max-associations", "32", "", "Associations at once; more are closed."),
     key("dicom.max-message-kib", "1024", "", "The most of one message."),
     key("dicom.source", "\"scanners\"", "", "The name of the source in events."),
+    key("hl7.listen", "-", "\"0.0.0.0:2575\"", "Where hospital systems send HL7 v2 messages by MLLP; absent: nowhere."),
+    key(
+        "hl7.mappings",
+        "[]",
+        "",
+        "How messages are read: one file per sending system, the first that is for the message's sender counts.",
+    ),
+    key("hl7.senders", "[]", "", "The addresses that may connect; none named: all."),
+    key("hl7.idle-seconds", "3600", "", "A connection on which nothing comes is closed."),
+    key("hl7.max-connections", "32", "", "Connections at once; more are closed."),
+    key("hl7.max-message-kib", "1024", "", "The most of one message."),
 ];
 
 table!(
@@ -73,6 +84,24 @@ table!(
         max_message_kib: u16 = 1024,
         /// The source's name.
         source: String = "scanners".to_owned(),
+    }
+);
+
+table!(
+    /// `[hl7]`
+    Hl7 {
+        /// Where to listen.
+        listen: Option<SocketAddr> = None,
+        /// How messages are read.
+        mappings: Vec<PathBuf> = Vec::new(),
+        /// Who may connect.
+        senders: Vec<IpAddr> = Vec::new(),
+        /// How long a connection may be silent.
+        idle_seconds: u32 = 3600,
+        /// Connections at once.
+        max_connections: u16 = 32,
+        /// The most of one message.
+        max_message_kib: u16 = 1024,
     }
 );
 
@@ -137,6 +166,28 @@ impl Dicom {
             return Err("`dicom.listen` is given, and this agent was built without DICOM".to_owned());
         }
         Ok(())
+    }
+}
+
+impl Hl7 {
+    pub(super) fn check(&self, has_token_key: bool) -> Result<(), String> {
+        check_ranges(&[
+            ("hl7.idle-seconds", self.idle_seconds.into(), 1..=604_800),
+            ("hl7.max-connections", self.max_connections.into(), 1..=1000),
+            ("hl7.max-message-kib", self.max_message_kib.into(), 4..=16_384),
+        ])?;
+        if self.listen.is_none() {
+            return Ok(());
+        }
+        if self.mappings.is_empty() {
+            return Err(
+                "`hl7.listen` is given without `hl7.mappings` (name a mapping file per sending system)".to_owned()
+            );
+        }
+        if !cfg!(feature = "hl7") {
+            return Err("`hl7.listen` is given, and this agent was built without HL7".to_owned());
+        }
+        check_token_key("hl7.listen", has_token_key)
     }
 }
 
