@@ -74,7 +74,7 @@ families! {
         "1 for how far the agent's clock can be believed: synchronised, holdover, unset, external.";
 
     ROOM: Info "touchtime_room_info" [""] ("trust" "site" "room" "kind" "name")
-        "A room with a list today or a feed to watch.";
+        "A room that is configured or was heard of, and what it is.";
     ROOM_HEARD: Gauge "touchtime_room_last_heard_timestamp_seconds" ["seconds"] ("trust" "site" "room")
         "Event time of the room's newest event or sign of life.";
     ROOM_STATE: Gauge "touchtime_room_state" [""] ("trust" "site" "room" "state")
