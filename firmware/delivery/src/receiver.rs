@@ -10,13 +10,14 @@
 //!    away and [`classify_failure`] says what follows; the broker's message is settled in any case, because a batch that
 //!    it delivers again and again would hold up all others.
 //!
-//! A stream belongs to the agent that was first heard with it ([`classify_binding`]). Under another agent's topic it is
+//! A stream belongs to the first by name of the agents that send it ([`classify_binding`]). Under another agent's topic it is
 //! accounted for under that agent's own key, in quarantine: it moves nobody else's mark.
 //!
 //! A mark says what is *accounted* for, not what is *held*: a seq that was declared gone and comes after all is stored,
 //! and an agent that still holds it must not take it for delivered. So each acknowledgement answers a floor: from it on,
 //! what is gone does not count ([`Answered`]).
 
+use core::cmp::Ordering;
 use core::fmt;
 use heapless::Vec;
 use room_events::{Seq, StreamId};
@@ -163,7 +164,8 @@ impl Mark {
     }
 }
 
-/// Whose a stream is, by the topic that it came on.
+/// Whose a stream is, by the topics that it came on: of several agents the first in their order, so that it does not
+/// depend on which one a collector heard first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
     /// Nobody's so far: bind it to this agent.
@@ -173,14 +175,18 @@ pub enum Binding {
     /// Another agent's (a copied outbox, a wrong configuration): quarantine its events under this agent's key, account
     /// for them there, alarm. Never refuse them: this may be the only copy.
     Foreign,
+    /// Another agent's so far, which stands behind this one: bind it to this agent, alarm, and treat what is stored of the
+    /// other one's as [`Binding::Foreign`].
+    TakesOver,
 }
 
-/// Whose a stream is. `owner`: the agent that the collector first heard with it.
-pub fn classify_binding<A: PartialEq>(owner: Option<&A>, from: &A) -> Binding {
-    match owner {
+/// Whose a stream is. `owner`: the first of the agents that sent events of it.
+pub fn classify_binding<A: Ord>(owner: Option<&A>, from: &A) -> Binding {
+    match owner.map(|owner| owner.cmp(from)) {
         None => Binding::New,
-        Some(owner) if owner == from => Binding::Own,
-        Some(_) => Binding::Foreign,
+        Some(Ordering::Equal) => Binding::Own,
+        Some(Ordering::Less) => Binding::Foreign,
+        Some(Ordering::Greater) => Binding::TakesOver,
     }
 }
 
@@ -374,9 +380,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_stays_with_the_agent_that_was_first_heard_with_it() {
+    fn a_stream_is_the_first_ones_of_the_agents_that_send_it() {
         assert_eq!(classify_binding(None, &"a"), Binding::New);
         assert_eq!(classify_binding(Some(&"a"), &"a"), Binding::Own);
+        assert_eq!(classify_binding(Some(&"b"), &"a"), Binding::TakesOver);
         assert_eq!(classify_binding(Some(&"a"), &"b"), Binding::Foreign);
     }
 

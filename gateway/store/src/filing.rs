@@ -21,7 +21,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::outgoing::Touched;
 use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
-use crate::reader::{address, case_blob, damaged};
+use crate::reader::{case_blob, damaged};
+use crate::stream_owner::Owner;
 use crate::writer::{Committed, Inbound};
 use crate::{StoreError, place_of};
 
@@ -30,8 +31,6 @@ use crate::{StoreError, place_of};
 pub(crate) struct OpenStream {
     id: i64,
     pub(crate) mark: Mark,
-    /// The agent that the stream belongs to, if that is another one.
-    owner: Option<AgentAddress>,
     /// The lowest floor of the batches taken.
     pub(crate) floor: Seq,
     /// The lowest gap from there on.
@@ -49,9 +48,11 @@ pub(crate) struct Filing<'t> {
     zones: &'t BTreeMap<(TrustId, SiteId), Tz>,
     pub(crate) received: UtcMillis,
     streams: OpenStreams,
+    /// Whose the streams are, as far as this transaction has asked.
+    pub(crate) owners: BTreeMap<StreamId, Option<Owner>>,
     /// By room: newest event, newest sign of life.
-    heard: BTreeMap<(SiteId, RoomId), Heard>,
-    touched: Touched,
+    pub(crate) heard: BTreeMap<(SiteId, RoomId), Heard>,
+    pub(crate) touched: Touched,
     pub(crate) done: Committed,
 }
 
@@ -68,10 +69,10 @@ pub(crate) struct EventKey<'a> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Heard {
-    room: i64,
-    event: Option<UtcMillis>,
-    alive: Option<UtcMillis>,
+pub(crate) struct Heard {
+    pub(crate) room: i64,
+    pub(crate) event: Option<UtcMillis>,
+    pub(crate) alive: Option<UtcMillis>,
 }
 
 impl<'t> Filing<'t> {
@@ -89,6 +90,7 @@ impl<'t> Filing<'t> {
             zones,
             received,
             streams: BTreeMap::new(),
+            owners: BTreeMap::new(),
             heard: BTreeMap::new(),
             touched: Touched::default(),
             done: Committed::default(),
@@ -107,8 +109,12 @@ impl<'t> Filing<'t> {
         let taken = open.mark.take(&batch);
         let stream_row = open.id;
         for range in &taken.gone {
-            self.done.gone += range.count();
             self.add_gap(stream_row, *range)?;
+        }
+        let owner = if taken.store > 0 { self.bind(message.from, agent, stream_row, batch.stream)? } else { None };
+        if owner.is_none() {
+            // What a copy of another agent's outbox does not hold, that one may.
+            self.done.gone += taken.gone.iter().map(SeqRange::count).sum::<u64>();
         }
         self.done.refused += (taken.too_far + taken.later) as u64;
         let may_be_known = batch.first.0 <= before.through() || !before.above().is_empty();
@@ -117,7 +123,7 @@ impl<'t> Filing<'t> {
                 self.fill_gap(stream_row, seq)?;
             }
             let key = EventKey { from: message.from, agent, stream_row, stream: batch.stream, seq, may_be_known };
-            self.event(key, bytes)?;
+            self.event(key, owner.as_ref(), bytes)?;
         }
         Ok(())
     }
@@ -131,6 +137,9 @@ impl<'t> Filing<'t> {
         let stream_row = open.id;
         for range in &taken.gone {
             self.add_gap(stream_row, *range)?;
+        }
+        if taken.store > 0 {
+            self.bind(from, agent, stream_row, batch.stream)?;
         }
         for (seq, bytes) in batch.numbered().take(taken.store) {
             self.fill_gap(stream_row, seq)?;
@@ -146,10 +155,9 @@ impl<'t> Filing<'t> {
         }
     }
 
-    fn event(&mut self, key: EventKey<'_>, bytes: &[u8]) -> Result<(), StoreError> {
+    fn event(&mut self, key: EventKey<'_>, owner: Option<&AgentAddress>, bytes: &[u8]) -> Result<(), StoreError> {
         #[cfg(test)]
         assert!(!bytes.starts_with(br#"{"panic""#), "asked to panic");
-        let owner = self.streams.get(&(key.from.clone(), key.stream)).and_then(|open| open.owner.as_ref());
         if let Some(owner) = owner {
             let reason = foreign_reason(owner);
             return self.keep_event(key, Cause::Foreign, &reason, bytes);
@@ -418,14 +426,7 @@ fn open_stream(
         .execute(params![agent, stream.0.to_be_bytes(), received.millis()])?;
     let (id, mark) = find_stream(transaction, agent, stream)?
         .ok_or_else(|| damaged("streams", &"a row that was just written is not there"))?;
-    let first = transaction
-        .prepare_cached(
-            "SELECT a.trust, a.site, a.agent FROM streams s JOIN agents a ON a.id = s.agent
-             WHERE s.stream = ?1 AND s.id < ?2 ORDER BY s.id LIMIT 1",
-        )?
-        .query_row(params![stream.0.to_be_bytes(), id], |row| Ok(address(row)))
-        .optional()?;
-    Ok(OpenStream { id, mark, owner: first.transpose()?, floor: batch::MAX_SEQ, missing: None, conflicts: Vec::new() })
+    Ok(OpenStream { id, mark, floor: batch::MAX_SEQ, missing: None, conflicts: Vec::new() })
 }
 
 /// The lowest seq from `floor` on that was declared gone and has not come after all.

@@ -6,6 +6,7 @@
 
 mod backup;
 mod filing;
+mod gaps;
 mod lock;
 mod migrate;
 mod outgoing;
@@ -16,6 +17,7 @@ mod quarantine;
 mod reader;
 mod retention;
 mod schema;
+mod stream_owner;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -23,10 +25,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::ErrorCode;
 
 pub use backup::{BackedUp, Restored, backup, restore};
+pub use gaps::Gap;
 pub use outgoing::{Change, DeadLetter, Exported, Exports, MOST_CHANGES, MOST_DEAD_LETTERS, Span};
 pub use place::place_of;
 pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
-pub use reader::{Conflict, Gap, Held, Reader, RoomRow};
+pub use reader::{Conflict, Held, Reader, RoomRow};
 pub use retention::cut;
 pub use schema::SCHEMA_VERSION;
 pub use writer::{Acknowledgement, Committed, Inbound, RoomSettings, Writer};

@@ -11,6 +11,7 @@ use rusqlite::{Transaction, params};
 use crate::filing::{EventKey, Filing};
 use crate::quarantine::{Cause, Kept, foreign_reason};
 use crate::reader::{address, damaged};
+use crate::stream_owner::OWNERS_ROW;
 use crate::{StoreError, schema};
 
 /// From schema 1: conflicts stand among the events under a digest, what is in quarantine has a key that holds it once, and
@@ -28,10 +29,12 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     create_some(transaction, EXPORT_TABLES)?;
     // In order of the key, which fills the new table's pages from left to right.
     transaction.execute(
-        "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
-         SELECT stream, seq, x'', room, kind, place, case_token, received, body FROM events_1
-         WHERE stream NOT IN (SELECT b.id FROM streams a JOIN streams b ON b.stream = a.stream AND b.id > a.id)
-         ORDER BY stream, seq",
+        &format!(
+            "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
+             SELECT stream, seq, x'', room, kind, place, case_token, received, body FROM events_1
+             WHERE stream IN (SELECT s.id FROM streams s WHERE s.id = coalesce(({OWNERS_ROW}), s.id))
+             ORDER BY stream, seq"
+        ),
         [],
     )?;
     let (mut agents, mut rooms, zones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -97,11 +100,11 @@ fn move_quarantine(transaction: &Transaction<'_>, filing: &mut Filing<'_>) -> Re
 }
 
 fn move_conflicts(transaction: &Transaction<'_>, filing: &mut Filing<'_>) -> Result<(), StoreError> {
-    let mut statement = transaction.prepare(
+    let mut statement = transaction.prepare(&format!(
         "SELECT a.trust, a.site, a.agent, a.id, s.id, s.stream, c.seq, c.received, c.body
          FROM conflicts_1 c JOIN streams s ON s.id = c.stream JOIN agents a ON a.id = s.agent
-         WHERE s.id = (SELECT min(id) FROM streams WHERE stream = s.stream)",
-    )?;
+         WHERE s.id = coalesce(({OWNERS_ROW}), s.id)"
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let from = address(row)?;
@@ -123,14 +126,14 @@ fn move_conflicts(transaction: &Transaction<'_>, filing: &mut Filing<'_>) -> Res
 }
 
 fn move_foreign(transaction: &Transaction<'_>, filing: &mut Filing<'_>) -> Result<(), StoreError> {
-    let mut statement = transaction.prepare(
+    let mut statement = transaction.prepare(&format!(
         "SELECT o.trust, o.site, o.agent, s.agent, s.stream, e.seq, e.received, e.body
          FROM (SELECT stream, seq, received, body FROM events_1 UNION ALL
                SELECT stream, seq, received, body FROM conflicts_1) e
          JOIN streams s ON s.id = e.stream
-         JOIN streams first ON first.id = (SELECT min(id) FROM streams WHERE stream = s.stream) AND first.id < s.id
-         JOIN agents o ON o.id = first.agent",
-    )?;
+         JOIN streams first ON first.id = ({OWNERS_ROW}) AND first.id <> s.id
+         JOIN agents o ON o.id = first.agent"
+    ))?;
     let mut rows = statement.query(params![])?;
     while let Some(row) = rows.next()? {
         let owner: AgentAddress = address(row)?;

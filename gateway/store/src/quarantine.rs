@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::filing::{EventKey, Filing, find_agent, find_stream, row_seq};
 use crate::reader::{address, damaged};
+use crate::stream_owner::find_owner;
 use crate::writer::Inbound;
 use crate::{Reader, StoreError, Writer};
 
@@ -124,7 +125,7 @@ pub(crate) fn digest_of(bytes: &[u8]) -> [u8; 16] {
 
 /// Why an event of another agent's stream is in quarantine.
 pub(crate) fn foreign_reason(owner: &AgentAddress) -> String {
-    format!("the stream belongs to agent {owner}, which was heard with it first")
+    format!("agent {owner} sends this stream, too; of two the first by name keeps it")
 }
 
 impl Filing<'_> {
@@ -178,7 +179,7 @@ impl Filing<'_> {
     fn try_again(&mut self, row: &Quarantined, foreign: ForeignStreams) -> Result<bool, StoreError> {
         self.received = row.received;
         let is_whole = row.length == row.bytes.len() as u64;
-        if !is_whole || (row.cause == Cause::Foreign && foreign == ForeignStreams::Keep) {
+        if !is_whole || (row.cause == Cause::Foreign && foreign == ForeignStreams::Keep && !self.is_owners(row)?) {
             return Ok(false);
         }
         let Some((stream, seq)) = row.key else {
@@ -199,6 +200,12 @@ impl Filing<'_> {
         let key = EventKey { from: &row.agent, agent, stream_row, stream, seq, may_be_known: true };
         self.store(key, &event, &row.bytes)?;
         Ok(true)
+    }
+
+    /// Whether a row is of the agent whose the stream is; an earlier version of this program gave it to another one.
+    fn is_owners(&self, row: &Quarantined) -> Result<bool, StoreError> {
+        let Some((stream, _)) = row.key else { return Ok(false) };
+        Ok(find_owner(self.transaction, stream)?.is_some_and(|owner| owner.address == row.agent))
     }
 
     fn remove(&self, id: i64) -> Result<(), StoreError> {

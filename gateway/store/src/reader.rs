@@ -5,7 +5,6 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
-use delivery::receiver::SeqRange;
 use room_events::topic::AgentAddress;
 use room_events::wire;
 use room_events::{
@@ -43,19 +42,6 @@ pub struct RoomRow {
     pub last_alive: Option<UtcMillis>,
 }
 
-/// Numbers that an agent declared gone before their events arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// Whose.
-    pub agent: AgentAddress,
-    /// In which stream.
-    pub stream: StreamId,
-    /// Which.
-    pub seqs: SeqRange,
-    /// When the message came that declared it.
-    pub declared: UtcMillis,
-}
-
 /// One of several events under one number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
@@ -80,7 +66,7 @@ pub struct Held {
     pub not_kept: u64,
     /// Events under a key that was taken.
     pub conflicts: u64,
-    /// Sequence numbers that their agent declared gone.
+    /// Sequence numbers that their agent declared gone and no other one sent.
     pub gone: u64,
 }
 
@@ -258,31 +244,8 @@ impl Reader {
             quarantined: self.count("SELECT count(*) FROM quarantine")?,
             not_kept: self.count("SELECT coalesce(sum(not_kept), 0) FROM agents")?,
             conflicts: self.count("SELECT count(*) FROM events WHERE digest <> x''")?,
-            gone: self.count("SELECT coalesce(sum(last - first + 1), 0) FROM gaps")?,
+            gone: self.gaps()?.iter().map(|gap| gap.seqs.count()).sum(),
         })
-    }
-
-    /// Every gap, in order of agent, stream and number.
-    pub fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT a.trust, a.site, a.agent, s.stream, g.first, g.last, g.received
-             FROM gaps g JOIN streams s ON s.id = g.stream JOIN agents a ON a.id = s.agent
-             ORDER BY a.trust, a.site, a.agent, s.id, g.first",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut gaps = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (agent, first) = key(row)?;
-            let last: i64 = row.get(5)?;
-            let last = u64::try_from(last).map_err(|error| damaged("gaps", &error))?;
-            gaps.push(Gap {
-                agent,
-                stream: first.stream,
-                seqs: SeqRange { first: first.seq, last: Seq(last) },
-                declared: UtcMillis::saturating(row.get(6)?),
-            });
-        }
-        Ok(gaps)
     }
 
     /// Every event whose number another one has, in order of agent, stream and number.

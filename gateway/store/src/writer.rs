@@ -9,9 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use chrono_tz::Tz;
-use delivery::ack::{Ack, Failed, RunId};
+use delivery::ack::{Ack, RunId};
 use delivery::batch;
-use delivery::receiver::{Answered, Mark, Receiver};
+use delivery::receiver::{Answered, Mark, OnFailure, Receiver, classify_failure};
 use room_events::topic::AgentAddress;
 use room_events::{RoomId, RoomKind, SiteId, SourceId, TrustId, UtcMillis};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -225,7 +225,11 @@ impl Writer {
         received: UtcMillis,
     ) -> Result<Option<Acknowledgement>, StoreError> {
         let Ok(batch) = batch::decode(message.payload) else { return Ok(None) };
-        if batch.len() == 1 && !cause.is_of_the_store() {
+        let (is_alone, failed) = match classify_failure(&batch) {
+            OnFailure::Halve(failed) => (false, failed),
+            OnFailure::Stub(_, failed) => (true, failed),
+        };
+        if is_alone && !cause.is_of_the_store() {
             // The words of a panic may hold what it stumbled over; they stay in the log.
             let reason = if matches!(cause, StoreError::Panicked(_)) {
                 "storing it panicked; the collector's log says where".to_owned()
@@ -252,8 +256,7 @@ impl Writer {
             known.as_ref().map(|(id, _)| first_gap(&self.connection, *id, batch.floor)).transpose()?.flatten();
         let mark = known.map_or_else(Mark::default, |(_, mark)| mark);
         let answered = Answered { stream: batch.stream, floor: batch.floor, missing };
-        let n = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        let ack = self.receiver.acknowledge(answered, &mark, [], Some(Failed { first: batch.first, n }));
+        let ack = self.receiver.acknowledge(answered, &mark, [], Some(failed));
         Ok(Some(Acknowledgement { to: message.from.clone(), ack }))
     }
 }

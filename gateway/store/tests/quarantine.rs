@@ -101,7 +101,7 @@ fn two_collectors_keep_the_same_of_a_conflict_whichever_came_first() {
 #[test]
 fn a_stream_under_another_agent_is_set_aside_and_accounted_for() {
     let dir = tempfile::tempdir().unwrap();
-    let other = agent_named("renamed");
+    let other = agent_named("theatres-renamed");
     let mut writer = open(dir.path());
     let _ = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(1))])]);
     let batch = message(1, 1, &[stamp(1, minute(1)), stamp(2, minute(2))]);
@@ -115,6 +115,87 @@ fn a_stream_under_another_agent_is_set_aside_and_accounted_for() {
     let done = writer.retry_quarantine(None, ForeignStreams::Accept, minute(9)).unwrap();
     assert_eq!((done.settled, done.stored, done.still), (2, 2, 0));
     assert_eq!(Reader::open(dir.path()).unwrap().count_events().unwrap(), 3);
+}
+
+/// What is stored and what is set aside, without when it came.
+fn whole(dir: &Path) -> (Vec<String>, Vec<String>, Vec<String>, u64) {
+    let reader = Reader::open(dir).unwrap();
+    let mut stored = Vec::new();
+    reader
+        .for_each_event(|agent, id, _, bytes| -> Result<(), store::StoreError> {
+            stored.push(format!("{agent} {id:?} {}", String::from_utf8_lossy(bytes)));
+            Ok(())
+        })
+        .unwrap();
+    let mut aside: Vec<_> = quarantine(dir)
+        .iter()
+        .map(|row| format!("{} {:?} {:?} {} {:?}", row.agent, row.key, row.cause, row.reason, row.bytes))
+        .collect();
+    aside.sort();
+    let gaps = reader.gaps().unwrap();
+    let gaps = gaps.iter().map(|gap| format!("{} {}", gap.agent, gap.seqs)).collect();
+    (stored, aside, gaps, reader.held().unwrap().gone)
+}
+
+#[test]
+fn a_stream_of_two_agents_ends_the_same_in_whatever_order_they_are_heard() {
+    let (clone, first) = (agent_named("clone"), agent());
+    let unreadable = br#"{"v":9}"#.to_vec();
+    let messages = [
+        (&first, message(1, 1, &[stamp(1, minute(1)), stamp(2, minute(2)), unreadable.clone()])),
+        (&first, message(4, 1, &[stamp(4, minute(4)), stamp(5, minute(5))])),
+        (&first, message(4, 1, &[stamp(4, minute(44))])),
+        // The clone had lost its beginning when it was made.
+        (&clone, message(3, 3, &[unreadable, stamp(4, minute(4))])),
+        (&clone, message(5, 3, &[stamp(5, minute(5)), stamp(6, minute(6))])),
+        // Numbers that nobody has.
+        (&clone, message(9, 9, &[stamp(9, minute(9))])),
+    ];
+    let mut orders: Vec<Vec<usize>> = vec![vec![]];
+    for n in 0..messages.len() {
+        orders = orders
+            .iter()
+            .flat_map(|order| (0..=order.len()).map(move |place| (order, place)))
+            .map(|(order, place)| [&order[..place], &[n], &order[place..]].concat())
+            .collect();
+    }
+    let mut expected = None;
+    // Some of all 720, in which each message comes at each place.
+    for (n, order) in orders.iter().step_by(11).enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = open(dir.path());
+        let inbound: Vec<_> =
+            order.iter().map(|i| Inbound { from: messages[*i].0, payload: &messages[*i].1 }).collect();
+        // At once or one by one.
+        for some in inbound.chunks(1 + n % 6) {
+            let _ = writer.commit(some, minute(100)).unwrap();
+        }
+        let whole = whole(dir.path());
+        assert_eq!(&whole, expected.get_or_insert(whole.clone()), "{order:?}");
+    }
+    let (stored, aside, gaps, gone) = expected.unwrap();
+    assert_eq!((orders.len(), stored.len(), aside.len()), (720, 4, 7));
+    assert!(stored.iter().all(|event| event.starts_with("demo/main/clone")), "first by name, whoever came first");
+    assert_eq!((gaps, gone), (vec!["demo/main/clone 7..=8".to_owned()], 2), "1 and 2 came from the other one");
+}
+
+#[test]
+fn what_is_set_aside_for_another_owner_can_be_accepted_and_its_rooms_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    let _ = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(1)), stamp(2, minute(2))])]);
+    // A closing batch has no events and makes nothing its agent's.
+    let done = commit_of(&mut writer, &agent_named("clone"), &[message(3, 3, &[])]);
+    assert_eq!((done.quarantined, Reader::open(dir.path()).unwrap().held().unwrap().gone), (0, 0));
+    let done = commit_of(&mut writer, &agent_named("clone"), &[message(3, 3, &[stamp(3, minute(3))])]);
+    assert_eq!((done.stored, done.quarantined, done.gone, done.rooms.len()), (1, 2, 0, 1));
+    let done = commit_of(&mut writer, &agent_named("other"), &[message(1, 1, &[stamp(1, minute(1))])]);
+    assert_eq!((done.stored, done.quarantined), (0, 1));
+    let done = writer.retry_quarantine(None, ForeignStreams::Accept, minute(9)).unwrap();
+    assert_eq!((done.settled, done.stored), (3, 3));
+    // Once accepted it stays.
+    let _ = commit_of(&mut writer, &agent_named("clone"), &[message(4, 3, &[stamp(4, minute(4))])]);
+    assert_eq!(Reader::open(dir.path()).unwrap().count_events().unwrap(), 5);
 }
 
 #[test]

@@ -64,8 +64,8 @@ fn a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing() {
         [
             aside_of("theatres", Some(3), Cause::Version, 71),
             aside_of("theatres", None, Cause::Envelope, 150),
-            aside_of("other", Some(1), Cause::Foreign, 160),
-            aside_of("other", Some(2), Cause::Foreign, 160),
+            aside_of("ward", Some(1), Cause::Foreign, 160),
+            aside_of("ward", Some(2), Cause::Foreign, 160),
         ]
     );
     assert_eq!(reader.rooms().unwrap()[0].zone, Some(chrono_tz::Europe::London));
@@ -76,7 +76,7 @@ fn a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing() {
     assert_eq!((done.stored, done.acknowledgements[0].ack.through), (1, 11));
     let done = commit(&mut writer, &[message(1, 1, &[stamp(1, minute(0))])]);
     assert_eq!((done.duplicates, done.conflicts), (1, 0));
-    let other = agent_named("other");
+    let other = agent_named("ward");
     let again = message(2, 1, &[stamp(9, minute(5))]);
     let done = fixture::commit_of(&mut writer, &other, &[again]);
     assert_eq!((done.stored, done.duplicates, done.acknowledgements[0].ack.through), (0, 1, 2));

@@ -219,7 +219,10 @@ impl Collector {
         }
         let database = &mut self.database;
         let is_own = match classify_binding(database.owners.get(&source.1), &source.0) {
-            Binding::New => database.owners.insert(source.1, source.0).is_none(),
+            Binding::New | Binding::TakesOver => {
+                database.owners.insert(source.1, source.0);
+                true
+            }
             Binding::Own => true,
             Binding::Foreign => false,
         };
