@@ -216,6 +216,6 @@ fn bytes(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-fn problem(key: &'static str, file: &Path, problem: String) -> TlsError {
+pub(crate) fn problem(key: &'static str, file: &Path, problem: String) -> TlsError {
     TlsError { key, file: file.to_owned(), problem }
 }

@@ -69,6 +69,10 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
         Ok(None) => find("certificates", Ok("none: the line to the broker is not encrypted".to_owned())),
         Err(problem) => find("certificates", Err(problem)),
     }
+    find(
+        "password",
+        broker_tls::describe_login(config.broker.username.as_deref(), config.broker.password_file.as_deref()),
+    );
     let broker = tokio::time::timeout(BROKER_PATIENCE, link::probe(config)).await;
     let broker = broker.unwrap_or_else(|_| Err("did not answer within 5 s".to_owned()));
     let address = format!("{}:{}", config.broker.host, config.broker.port);

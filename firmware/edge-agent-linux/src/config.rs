@@ -59,7 +59,12 @@ const KEYS: &[Key] = &[
     key("broker.host", "", "\"broker.example\"", "The MQTT 5 broker's host name or address."),
     key("broker.port", "1883", "", "Its port."),
     key("broker.username", "-", "\"th-1\"", "The MQTT user; absent: none."),
-    key("broker.password-file", "-", "\"/etc/touchtime/mqtt-password\"", "File whose first line is the password."),
+    key(
+        "broker.password-file",
+        "-",
+        "\"/etc/touchtime/mqtt-password\"",
+        "File that holds the password, alone on its first line; read anew at each connection.",
+    ),
     key(
         "broker.ca-file",
         "-",

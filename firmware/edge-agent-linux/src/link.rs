@@ -346,27 +346,13 @@ fn status_bytes(status: &Status) -> Vec<u8> {
 /// Sets who the agent is and how the line is protected, from files as they are now: renewed ones need no restart.
 fn secure(options: &mut MqttOptions, broker: &Broker) -> anyhow::Result<()> {
     if let Some(user) = &broker.username {
-        options.set_credentials(user, password(broker)?);
+        let password = broker.password_file.as_deref().map(broker_tls::read_password).transpose()?;
+        options.set_credentials(user, password.unwrap_or_default());
     }
     if let Some(files) = broker.tls().map_err(anyhow::Error::msg)? {
         options.set_transport(Transport::tls_with_config(files.read()?.into()));
     }
     Ok(())
-}
-
-fn password(broker: &Broker) -> anyhow::Result<String> {
-    use anyhow::Context;
-    let Some(path) = &broker.password_file else { return Ok(String::new()) };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("broker.password-file {} cannot be read", path.display()))?;
-    let password = text.lines().next().unwrap_or_default();
-    // The broker might let an empty one in.
-    anyhow::ensure!(
-        !password.is_empty(),
-        "broker.password-file {} is empty (write the password into it)",
-        path.display()
-    );
-    Ok(password.to_owned())
 }
 
 /// Polls the event loop and tells what came; never waits for anything else.

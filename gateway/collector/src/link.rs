@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use delivery::ack::{self, MAX_ACK_BYTES};
 use room_events::topic::Topic;
 use room_events::{RoomId, SiteId};
@@ -161,26 +160,13 @@ fn options(settings: &Settings) -> anyhow::Result<MqttOptions> {
         .set_keep_alive(KEEP_ALIVE)
         .set_outgoing_inflight_upper_limit(RECEIVE_MAXIMUM);
     if let Some(user) = &settings.username {
-        options.set_credentials(user, password(settings)?);
+        let password = settings.password_file.as_deref().map(broker_tls::read_password).transpose()?;
+        options.set_credentials(user, password.unwrap_or_default());
     }
     if let Some(files) = &settings.tls {
         options.set_transport(Transport::tls_with_config(files.read()?.into()));
     }
     Ok(options)
-}
-
-/// As the file has it now. A file without one is an error: an empty password may be one that the broker lets in.
-fn password(settings: &Settings) -> anyhow::Result<String> {
-    let Some(file) = &settings.password_file else { return Ok(String::new()) };
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("broker.password-file {} cannot be read", file.display()))?;
-    let password = text.trim_end();
-    anyhow::ensure!(
-        !password.is_empty(),
-        "broker.password-file {} is empty (write the password into it)",
-        file.display()
-    );
-    Ok(password.to_owned())
 }
 
 /// What the broker's answer to the subscriptions began.

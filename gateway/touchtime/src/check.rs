@@ -94,16 +94,7 @@ fn check_certificates(config: &GatewayConfig) -> Result<String, String> {
 }
 
 pub(crate) fn check_password(config: &GatewayConfig) -> Result<String, String> {
-    match (&config.broker.username, &config.broker.password_file) {
-        (None, None) => Ok("none used".to_owned()),
-        (None, Some(_)) => Err("broker.password-file without broker.username (add the user name)".to_owned()),
-        (Some(user), None) => Ok(format!("user {user} without a password")),
-        (Some(user), Some(file)) => match std::fs::read_to_string(file) {
-            Ok(text) if text.trim_end().is_empty() => Err(format!("broker.password-file: {} is empty", file.display())),
-            Ok(_) => Ok(format!("user {user}, password from {}", file.display())),
-            Err(error) => Err(format!("broker.password-file: {}: {error}", file.display())),
-        },
-    }
+    broker_tls::describe_login(config.broker.username.as_deref(), config.broker.password_file.as_deref())
 }
 
 fn check_board(config: &GatewayConfig) -> Result<String, String> {
