@@ -83,7 +83,9 @@ fn kind_of(obs: &Observation) -> Option<SourceKind> {
             Some(SourceKind::Milestone)
         }
         Observation::Booking(_) | Observation::PlanRevision(_) => Some(SourceKind::Plan),
-        Observation::PerformedStep(_) | Observation::Acquisition(_) => Some(SourceKind::PerformedStep),
+        Observation::PerformedStep(_) | Observation::Acquisition(_) | Observation::ExamStage(_) => {
+            Some(SourceKind::PerformedStep)
+        }
         Observation::SignalLevel(_) => Some(SourceKind::SignalLevel),
         Observation::Alive(_) | Observation::EventsLost(_) | Observation::AgentStarted(_) => None,
     }

@@ -66,7 +66,8 @@ pub struct Event {
     /// The site of the room, if it is not the agent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteId>,
-    /// The room; absent for observations about the agent itself.
+    /// The room; absent for observations about the agent itself, and for a stage of an exam whose room the source does
+    /// not name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomId>,
     /// What was observed.

@@ -31,8 +31,8 @@ pub use id::{AgentId, BootId, EventId, Label, RoomId, Seq, SessionKey, SiteId, S
 pub use identifier::{Identifier, TokenMaker};
 pub use instant::UtcMillis;
 pub use observation::{
-    Acquisition, AgentStarted, Alive, Booking, Cancellation, CancellationClass, Correction, EventsLost, Level,
-    ListKind, Milestone, MilestoneReached, Observation, PatientClass, PerformedStep, PlanRevision, RoomKind,
-    SignalLevel, StepState,
+    Acquisition, AgentStarted, Alive, Booking, Cancellation, CancellationClass, Correction, EventsLost, ExamReached,
+    ExamStage, Level, ListKind, Milestone, MilestoneReached, Observation, PatientClass, PerformedStep, PlanRevision,
+    RoomKind, SignalLevel, StepState, Urgency,
 };
 pub use token::Token;

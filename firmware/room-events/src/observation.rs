@@ -28,6 +28,8 @@ pub enum Observation {
     PerformedStep(PerformedStep),
     /// What a scanner acquired of one series, by its images.
     Acquisition(Acquisition),
+    /// An ordered exam was requested, withdrawn, arrived for or reported at the event's time.
+    ExamStage(ExamReached),
     /// A line (door, lamp, relay) changed its level at the event's time.
     SignalLevel(SignalLevel),
     /// A planned session as its source states it now.
@@ -50,6 +52,7 @@ impl Observation {
             Self::Booking(_) => "booking",
             Self::PerformedStep(_) => "performed_step",
             Self::Acquisition(_) => "acquisition",
+            Self::ExamStage(_) => "exam_stage",
             Self::SignalLevel(_) => "signal_level",
             Self::PlanRevision(_) => "plan_revision",
             Self::Alive(_) => "alive",
@@ -67,6 +70,7 @@ impl Observation {
             Self::Booking(b) => Some(b.case),
             Self::PerformedStep(_)
             | Self::Acquisition(_)
+            | Self::ExamStage(_)
             | Self::SignalLevel(_)
             | Self::PlanRevision(_)
             | Self::Alive(_)
@@ -396,6 +400,45 @@ pub struct Acquisition {
 }
 
 named_enum!(
+    /// A point in an ordered exam's way from request to report. That it was performed is told by [`PerformedStep`].
+    ExamStage {
+        /// It was requested: the order's own time.
+        Requested = "requested",
+        /// The request was withdrawn.
+        Withdrawn = "withdrawn",
+        /// The patient arrived for it.
+        Arrived = "arrived",
+        /// Its final report was issued.
+        Reported = "reported",
+    }
+);
+
+named_enum!(
+    /// How soon an exam is wanted.
+    Urgency {
+        /// Urgent.
+        Urgent = "urgent",
+        /// Routine.
+        Routine = "routine",
+    }
+);
+
+/// An exam reached a stage at the event's time. Of several records of one stage the later word counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamReached {
+    /// The exam: the token of its accession number, as in [`PerformedStep::accessions`].
+    pub exam: Token,
+    /// Which stage.
+    pub stage: ExamStage,
+    /// On what kind of scanner, where the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modality: Option<RoomKind>,
+    /// How soon it is wanted, where the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
+}
+
+named_enum!(
     /// What a line shows.
     Level {
         /// The line is active (door open, lamp on).
@@ -446,7 +489,7 @@ named_enum!(
         Milestone = "milestone",
         /// Bookings and plan revisions.
         Plan = "plan",
-        /// Performed steps and acquisitions.
+        /// Performed steps, acquisitions and stages of exams.
         PerformedStep = "performed_step",
         /// Signal levels.
         SignalLevel = "signal_level",

@@ -124,6 +124,15 @@ fn examples() -> Vec<(&'static str, Event)> {
             })),
         ),
         (
+            "exam_stage",
+            event(Observation::ExamStage(ExamReached {
+                exam: token(2),
+                stage: ExamStage::Requested,
+                modality: Some(RoomKind::Ct),
+                urgency: Some(Urgency::Urgent),
+            })),
+        ),
+        (
             "signal_level",
             event(Observation::SignalLevel(SignalLevel {
                 signal: SourceId::new("door").unwrap(),
@@ -194,7 +203,7 @@ fn golden_files_hold_the_wire_form() {
 #[test]
 fn every_kind_has_a_golden_file() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(|(_, event)| event.obs.kind()).collect();
-    assert_eq!(kinds.len(), 11);
+    assert_eq!(kinds.len(), 12);
 }
 
 #[test]
@@ -277,6 +286,12 @@ fn the_largest_event_of_each_kind_fits() {
             visit: Some(case),
             patient: Some(case),
             protocol: Some(widest.clone()),
+        }),
+        Observation::ExamStage(ExamReached {
+            exam: case,
+            stage: ExamStage::Withdrawn,
+            modality: Some(RoomKind::Endoscopy),
+            urgency: Some(Urgency::Routine),
         }),
         Observation::SignalLevel(SignalLevel { signal: SourceId::new(&id).unwrap(), level: Level::Inactive }),
         Observation::PlanRevision(PlanRevision {
@@ -416,6 +431,18 @@ fn any_event() -> impl Strategy<Value = Event> {
                 })
             }
         ),
+        (
+            (any::<u8>(), any::<u128>()),
+            proptest::sample::select(ExamStage::ALL),
+            proptest::option::of(proptest::sample::select(RoomKind::ALL)),
+            proptest::option::of(proptest::sample::select(Urgency::ALL))
+        )
+            .prop_map(|((key, digest), stage, modality, urgency)| Observation::ExamStage(ExamReached {
+                exam: Token { key, digest },
+                stage,
+                modality,
+                urgency
+            })),
         (id(), proptest::sample::select(Level::ALL)).prop_map(|(signal, level)| Observation::SignalLevel(
             SignalLevel { signal: SourceId::new(&signal).unwrap(), level }
         )),

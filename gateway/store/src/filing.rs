@@ -207,7 +207,7 @@ impl<'t> Filing<'t> {
             match event.obs {
                 Observation::Alive(_) => heard.alive = heard.alive.max(Some(event.at)),
                 // A plan or a booking is no sign that anything happens in the room.
-                Observation::PlanRevision(_) | Observation::Booking(_) => {}
+                Observation::PlanRevision(_) | Observation::Booking(_) | Observation::ExamStage(_) => {}
                 Observation::Milestone(_)
                 | Observation::Correction(_)
                 | Observation::Cancellation(_)

@@ -13,6 +13,7 @@ pub fn place_of(event: &Event) -> UtcMillis {
         Observation::Acquisition(acquired) => acquired.first,
         Observation::Milestone(_)
         | Observation::Cancellation(_)
+        | Observation::ExamStage(_)
         | Observation::SignalLevel(_)
         | Observation::Alive(_)
         | Observation::EventsLost(_)

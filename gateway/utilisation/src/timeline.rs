@@ -105,6 +105,7 @@ impl RoomTimeline {
             | Observation::PlanRevision(_)
             | Observation::PerformedStep(_)
             | Observation::Acquisition(_)
+            | Observation::ExamStage(_)
             | Observation::SignalLevel(_)
             | Observation::Alive(_)
             | Observation::EventsLost(_)
