@@ -1,7 +1,8 @@
 //! Serves the pages over known lists, for looking at them: `cargo run -p board --example states [PORT] [HH:MM] [RATE]`.
 //!
 //! `/` shows the bundled theatre cases of 11 February 2022 as they were known at the given time (13:10), which then
-//! passes at RATE times its speed (0: it stands). `/?site=states` shows a made-up room in every state. `/phone?/...`
+//! passes at RATE times its speed (0: it stands), above made-up scanners. `/?site=states` shows a made-up theatre in every
+//! state, `/?site=imaging` the scanners alone. `/phone?/...`
 //! shows a page at the size of a telephone.
 
 #[path = "../tests/fixture/mod.rs"]
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use axum::extract::RawQuery;
 use axum::response::Html;
 use axum::routing::get;
-use board::source::{Audit, Change, Condition, Severity, SiteDay, Source, SourceError};
+use board::source::{Audit, Change, Condition, ScanAudit, Severity, SiteDay, Source, SourceError};
 use chrono::{NaiveDate, NaiveDateTime};
 use room_events::{Label, Milestone, SiteId, UtcMillis};
 use tokio::sync::broadcast;
@@ -88,6 +89,7 @@ impl Source for Bundled {
 
     fn site_day(&self, site: Option<&SiteId>, date: NaiveDate) -> Result<SiteDay, SourceError> {
         let states = SiteId::new("states").map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        let imaging = SiteId::new("imaging").map_err(|error| SourceError::Unavailable(error.to_string()))?;
         let mut day = if site == Some(&states) {
             let mut day = fixture::every_state(fixture::at("13:10"));
             day.site_name = "Every state".to_owned();
@@ -106,9 +108,15 @@ impl Source for Bundled {
             let rooms = self.rooms.iter().map(|(suite, (plan, cases))| {
                 fixture::room(&format!("suite-{suite}"), std::slice::from_ref(plan), cases.clone(), now)
             });
-            fixture::site(rooms.collect(), now)
+            let scanners = fixture::scanners::every_scanner(now);
+            let mut day = fixture::site(rooms.chain(scanners).collect(), now);
+            if site == Some(&imaging) {
+                day.rooms.retain(|room| !room.kind.is_theatre_like());
+                day.site = imaging;
+            }
+            day
         };
-        let sites = [("main", "Main site"), ("states", "Every state")];
+        let sites = [("main", "Main site"), ("states", "Every state"), ("imaging", "Imaging")];
         day.sites = sites.iter().filter_map(|(id, name)| Some((SiteId::new(id).ok()?, (*name).to_owned()))).collect();
         if date != day.date {
             day.rooms.clear();
@@ -132,6 +140,10 @@ impl Source for Bundled {
             }
         }
         Ok(None)
+    }
+
+    fn scan_audit(&self, session_id: &str) -> Result<Option<ScanAudit>, SourceError> {
+        Ok(fixture::scanners::audit_of(&self.site_day(None, fixture::day())?, session_id))
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {

@@ -3,12 +3,16 @@
 //! Only facts known now make an item. An item leads to its row; one about a closed list leads to the list's check.
 
 use maud::{Markup, html};
+use room_events::RoomId;
 use utilisation::quantity::Minutes;
 use utilisation::result::{CaseState, SessionResult, SessionState};
+use utilisation::scanner::result::ScannerFlag;
 
 use crate::board_row::{RowContext, audit_link, row_id};
 use crate::glyphs::Glyph;
 use crate::room_state::RoomView;
+use crate::scanner_rows::{scan_link, scanner_row_id};
+use crate::scanner_state::{ScanState, ScannerView};
 use crate::source::{Condition, Severity};
 use crate::standing::Standing;
 use crate::wording::{count, passed};
@@ -37,15 +41,23 @@ pub(crate) struct Item {
 }
 
 /// Everything that needs attention, worst first.
-pub(crate) fn items(views: &[RoomView<'_>], conditions: &[Condition], context: &RowContext<'_>) -> Vec<Item> {
+pub(crate) fn items(
+    views: &[RoomView<'_>],
+    scanners: &[ScannerView<'_>],
+    conditions: &[Condition],
+    context: &RowContext<'_>,
+) -> Vec<Item> {
     let mut items: Vec<Item> = views.iter().flat_map(|view| of_room(view, context)).collect();
-    items.extend(conditions.iter().map(|condition| of_condition(condition, views)));
+    items.extend(scanners.iter().flat_map(|view| of_scanner(view, context)));
+    items.extend(conditions.iter().map(|condition| of_condition(condition, views, scanners)));
     items.sort_by(|a, b| (a.rank, -a.size, &a.subject).cmp(&(b.rank, -b.size, &b.subject)));
     items
 }
 
-fn of_condition(condition: &Condition, views: &[RoomView<'_>]) -> Item {
-    let row = condition.room.as_ref().and_then(|room| views.iter().find(|view| &view.room.room == room));
+fn of_condition(condition: &Condition, views: &[RoomView<'_>], scanners: &[ScannerView<'_>]) -> Item {
+    let theatre = |room: &RoomId| views.iter().find(|view| view.room.room == *room).map(row_id);
+    let scanner = |room: &RoomId| scanners.iter().find(|view| view.room.room == *room).map(scanner_row_id);
+    let row = condition.room.as_ref().and_then(|room| theatre(room).or_else(|| scanner(room)));
     Item {
         rank: match condition.severity {
             Severity::Bad => Rank::Bad,
@@ -57,7 +69,7 @@ fn of_condition(condition: &Condition, views: &[RoomView<'_>]) -> Item {
         standing: condition.standing.clone(),
         text: condition.text.clone(),
         advice: condition.advice.clone(),
-        link: row.map(|view| format!("#{}", row_id(view))),
+        link: row.map(|row| format!("#{row}")),
     }
 }
 
@@ -109,6 +121,67 @@ fn of_room(view: &RoomView<'_>, context: &RowContext<'_>) -> Vec<Item> {
         items.push(item(Rank::Notice, 0, "check stamps".to_owned(), text, None));
     }
     items
+}
+
+/// A scanner that is silent, due, idle with patients booked, or was watched too little for a rate.
+fn of_scanner(view: &ScannerView<'_>, context: &RowContext<'_>) -> Vec<Item> {
+    let Some(session) = view.session else { return Vec::new() };
+    let local = context.local;
+    let item = |rank, size, standing: String, text: String, advice: Option<&str>| Item {
+        rank,
+        size,
+        subject: view.room.name.clone(),
+        standing,
+        text,
+        advice: advice.map(str::to_owned),
+        link: Some(format!("#{}", scanner_row_id(view))),
+    };
+    let booked = view.still_booked().filter(|n| *n > 0);
+    let minutes = view.since.map_or(0, |since| passed(Minutes::between(since, view.now)));
+    let since = view.since.map(|since| local.time(since)).unwrap_or_default();
+    let found = match view.state {
+        ScanState::Unknown => {
+            let heard = view.silent.flatten();
+            let text = match (heard, booked) {
+                (Some(_), Some(n)) => format!("No events since {since}; {n} booked."),
+                (Some(_), None) => format!("No events since {since}."),
+                (None, _) => "Nothing was ever heard of this room.".to_owned(),
+            };
+            let standing = heard.map_or_else(|| "silent".to_owned(), |_| format!("silent {minutes} min"));
+            let size = if heard.is_some() { minutes } else { i64::MAX };
+            item(Rank::Bad, size, standing, text, Some("Check the agent; state and rate are unknown."))
+        }
+        ScanState::LateStart => {
+            let text = format!("Due {since}, nothing scanned yet.");
+            item(Rank::Late, minutes, format!("late {minutes} min"), text, None)
+        }
+        ScanState::Idle => {
+            let rank = if booked.is_some() { Rank::Late } else { Rank::Notice };
+            let text = match booked {
+                Some(n) => format!("{n} booked, nobody in the room since {since}."),
+                None => format!("Nobody in the room since {since}."),
+            };
+            item(rank, minutes, format!("idle {minutes} min"), text, None)
+        }
+        ScanState::Finished if session.quality.contains(&ScannerFlag::NotObserved) => {
+            let share = session.figures.observed_share().map(|share| share.percent(0)).unwrap_or_default();
+            let text = format!("Only {share} % of its operational time was observed, so it has no rate.");
+            Item {
+                link: Some(scan_link(session)),
+                ..item(Rank::Notice, 0, "no rate".to_owned(), text, Some("Check its feed and its agent."))
+            }
+        }
+        ScanState::NoSession
+        | ScanState::NotStarted
+        | ScanState::Scanning
+        | ScanState::Changeover
+        | ScanState::AllDone
+        | ScanState::Closed(_)
+        | ScanState::Finished
+        | ScanState::Unused
+        | ScanState::Cancelled => return Vec::new(),
+    };
+    vec![found]
 }
 
 /// `Two`.
@@ -187,7 +260,7 @@ pub(crate) fn attention(items: &[Item]) -> Markup {
         aside.side id="side" aria-label="Needs attention" {
             h2 { "Needs attention" span { @if items.is_empty() { "nothing" } @else { (items.len()) ", worst first" } } }
             @if items.is_empty() {
-                p.calm { "Nothing to do now: no list is late or running over, no feed is silent." }
+                p.calm { "Nothing to do now: no list is late or running over, no scanner is idle, no feed is silent." }
             }
             ol.att {
                 @for item in items {

@@ -2,8 +2,10 @@
 
 use maud::{Markup, html};
 use room_events::UtcMillis;
+use utilisation::result::SessionState;
 
-use crate::room_state::{RoomView, first_start, is_open, last_end};
+use crate::room_state::{first_start, is_open, last_end};
+use crate::scanner_state::counted;
 use crate::source::SiteDay;
 use crate::wording::Local;
 
@@ -51,7 +53,8 @@ impl Axis {
         Some(Self { from: low.plus_minutes(-MARGIN_MINUTES), to: high.plus_minutes(MARGIN_MINUTES) })
     }
 
-    /// Around all lists of a day: planned windows, cases outside them, and now while a list is open.
+    /// Around all lists and scanner sessions of a day: planned windows, cases and steps outside them, and now while one
+    /// is open.
     pub(crate) fn of_day(local: Local, day: &SiteDay) -> Option<Self> {
         let lists = || day.rooms.iter().filter(|room| room.kind.is_theatre_like()).flat_map(|room| &room.lists);
         let mut instants = Vec::new();
@@ -62,6 +65,14 @@ impl Axis {
             let begun_and_open = is_open(list) && list.planned_start <= day.as_at;
             let longest = list.planned_end.plus_minutes(24 * 60);
             if begun_and_open && day.as_at <= longest {
+                instants.push(day.as_at);
+            }
+        }
+        for session in day.rooms.iter().flat_map(|room| &room.scans) {
+            instants.extend([session.planned_start, session.planned_end]);
+            instants.extend(counted(session).map(|step| step.start).min());
+            instants.extend(counted(session).filter_map(|step| step.end).max());
+            if session.state == SessionState::Running && session.planned_start <= day.as_at {
                 instants.push(day.as_at);
             }
         }
@@ -158,8 +169,8 @@ impl Axis {
     }
 
     /// The now line of a row.
-    pub(crate) fn now_line(self, view: &RoomView<'_>) -> Markup {
-        self.post(view.now, 0, 77, "now")
+    pub(crate) fn now_line(self, now: UtcMillis, height: u32) -> Markup {
+        self.post(now, 0, height, "now")
     }
 }
 

@@ -12,9 +12,10 @@ use crate::attention::{attention, items};
 use crate::axis::Axis;
 use crate::board_row::{RowContext, row, row_id};
 use crate::board_tables::tables;
-use crate::day_figures::{DayFigures, kpis};
+use crate::day_figures::kpis;
 use crate::room_state::{RoomView, full_minute};
-use crate::scanner_rows::scanners;
+use crate::scanner_rows::{heading, scanner_row, scanner_row_id};
+use crate::scanner_state::ScannerView;
 use crate::shell::{Theme, page};
 use crate::source::SiteDay;
 use crate::wording::{Local, day_and_month, long_date};
@@ -80,10 +81,16 @@ pub(crate) fn board(day: &SiteDay, context: &BoardContext<'_>, site_query: &str)
         .filter(|room| room.kind.is_theatre_like())
         .map(|room| RoomView::new(day, room, context.rules))
         .collect();
+    let scanners: Vec<ScannerView<'_>> = day
+        .rooms
+        .iter()
+        .filter(|room| !room.kind.is_theatre_like())
+        .map(|room| ScannerView::new(day.as_at, room, context.rules))
+        .collect();
     let mut parts = vec![
-        part("kpis", &kpis(&DayFigures::of(&views, &row_context), &row_context)),
+        part("kpis", &kpis(&views, &scanners, &row_context)),
         part("when", &when(day, context, site_query)),
-        part("side", &attention(&items(&views, &day.conditions, &row_context))),
+        part("side", &attention(&items(&views, &scanners, &day.conditions, &row_context))),
     ];
     let mut layout = DefaultHasher::new();
     (day.site.as_str(), day.date, axis.map(|axis| (axis.from, axis.to))).hash(&mut layout);
@@ -94,9 +101,12 @@ pub(crate) fn board(day: &SiteDay, context: &BoardContext<'_>, site_query: &str)
         (row_id(view), &view.room.name, view.room.kind).hash(&mut layout);
         parts.push(part(&row_id(view), &row(view, &row_context)));
     }
-    parts.push(part("scanners", &scanners(day)));
-    parts.push(part("tables", &tables(&views, &row_context)));
-    let rooms = part("rooms", &rooms(&views, &row_context, day, context, site_query));
+    for view in &scanners {
+        (scanner_row_id(view), &view.room.name, view.room.kind).hash(&mut layout);
+        parts.push(part(&scanner_row_id(view), &scanner_row(view, &row_context)));
+    }
+    parts.push(part("tables", &tables(&views, &scanners, &row_context)));
+    let rooms = part("rooms", &rooms(&views, &scanners, &row_context, day, context, site_query));
     Board {
         layout: layout.finish(),
         parts,
@@ -149,10 +159,17 @@ impl Board {
 }
 
 fn title_block(day: &SiteDay, context: &BoardContext<'_>) -> Markup {
+    let any = |is_theatre: bool| day.rooms.iter().any(|room| room.kind.is_theatre_like() == is_theatre);
+    let title = match (any(true), any(false)) {
+        (true, true) => "Theatres and imaging",
+        (false, true) => "Imaging",
+        (true, false) | (false, false) => "Theatres",
+    };
     html! {
         div.title {
-            h1 { "Theatres" @if (context.rate - 1.0).abs() > 1e-9 { span.simulated { " simulated time" @if context.rate > 0.0 { " × " (context.rate) } } } }
+            h1 { (title) }
             div.org {
+                @if (context.rate - 1.0).abs() > 1e-9 { b.simulated { "simulated time" @if context.rate > 0.0 { " × " (context.rate) } } " · " }
                 (day.site_name) @if day.trust_name != day.site_name { " · " (day.trust_name) }
             }
         }
@@ -198,19 +215,20 @@ const fn section_name(kind: RoomKind) -> &'static str {
 
 fn rooms(
     views: &[RoomView<'_>],
+    scanners: &[ScannerView<'_>],
     row_context: &RowContext<'_>,
     day: &SiteDay,
     context: &BoardContext<'_>,
     site_query: &str,
 ) -> Markup {
     // A row for each idle room would say nothing that the sentence does not say; beside lists it says that a room is free.
-    let shown = if row_context.axis.is_some() { views } else { &[] };
+    let (shown, scanners) = if row_context.axis.is_some() { (views, scanners) } else { (&[][..], &[][..]) };
     let mut kinds: Vec<RoomKind> = shown.iter().map(|view| view.room.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     html! {
         main.rooms id="rooms" data-from=[row_context.axis.map(|axis| axis.from.millis())] data-to=[row_context.axis.map(|axis| axis.to.millis())] {
-            @if row_context.axis.is_none() && day.rooms.iter().all(|room| room.scans.is_empty()) {
+            @if row_context.axis.is_none() {
                 p.empty {
                     "No list on " (long_date(day.date)) "."
                     @if let Some(latest) = context.latest_day.filter(|&latest| latest != day.date) {
@@ -230,7 +248,10 @@ fn rooms(
                 }
                 @for view in shown.iter().filter(|view| view.room.kind == kind) { (row(view, row_context)) }
             }
-            (scanners(day))
+            @if !scanners.is_empty() {
+                (heading(row_context.axis.filter(|_| shown.is_empty()).map(|axis| axis_part(axis, row_context.local, day))))
+                @for view in scanners { (scanner_row(view, row_context)) }
+            }
         }
     }
 }
@@ -258,11 +279,11 @@ fn legend() -> Markup {
     };
     html! {
         (key(html! { rect width="26" height="14" class="f-prep s-edge" {} }, "anaesthetic, leaving"))
-        (key(html! { rect width="26" height="14" class="f-proc" {} }, "procedure"))
+        (key(html! { rect width="26" height="14" class="f-proc" {} }, "procedure or scan"))
         (key(html! { rect y="5" width="26" height="3" class="booked" {} }, "booked"))
         (key(html! { rect x="1" y="1" width="24" height="12" class="to-come" {} }, "booked, to come"))
         (key(html! { rect width="26" height="14" class="f-plan" {} path d="M1.5 0V14M24.5 0V14" class="pe" {} }, "planned window"))
-        (key(html! { rect width="26" height="14" class="f-late s-edge" {} }, "late start"))
+        (key(html! { rect width="26" height="14" class="f-late s-edge" {} }, "late start, idle"))
         (key(html! { rect y="3" width="26" height="7" class="f-over" {} }, "beyond the plan"))
         (key(html! { rect width="26" height="14" class="f-reach s-ink2" {} }, "still reachable"))
         (key(html! { rect width="26" height="14" class="f-unk" {} }, "not known"))

@@ -7,12 +7,14 @@ use utilisation::result::{CaseResult, CaseState};
 
 use crate::board_row::{RowContext, audit_link, standing};
 use crate::room_state::{RoomView, is_open};
+use crate::scanner_rows::scanner_table;
+use crate::scanner_state::ScannerView;
 use crate::source::short_token;
 use crate::standing::Standing;
 use crate::wording::{Local, exact};
 
-/// Two tables, lists and cases, folded away below the board.
-pub(crate) fn tables(views: &[RoomView<'_>], context: &RowContext<'_>) -> Markup {
+/// Tables of lists, cases and scanner sessions, folded away below the board.
+pub(crate) fn tables(views: &[RoomView<'_>], scanners: &[ScannerView<'_>], context: &RowContext<'_>) -> Markup {
     html! {
         div.tables id="tables" {
             details data-keep="lists" {
@@ -22,6 +24,12 @@ pub(crate) fn tables(views: &[RoomView<'_>], context: &RowContext<'_>) -> Markup
             details data-keep="cases" {
                 summary { "The cases as a table" }
                 div.scroll { (cases(views, context)) }
+            }
+            @if !scanners.is_empty() {
+                details data-keep="scanners" {
+                    summary { "The scanner sessions as a table" }
+                    div.scroll { (scanner_table(scanners, context)) }
+                }
             }
         }
     }

@@ -6,6 +6,8 @@ use utilisation::result::SessionState;
 
 use crate::board_row::{RowContext, percent_sign, standing};
 use crate::room_state::{RoomView, is_open};
+use crate::scanner_rows::scanner_kpi;
+use crate::scanner_state::ScannerView;
 use crate::standing::{Standing, has_target, is_held};
 use crate::wording::{grouped, passed};
 
@@ -77,12 +79,21 @@ impl DayFigures {
     }
 }
 
-/// The figures in the head.
-pub(crate) fn kpis(figures: &DayFigures, context: &RowContext<'_>) -> Markup {
+/// The figures in the head: of theatres where there are any, then of scanners.
+pub(crate) fn kpis(views: &[RoomView<'_>], scanners: &[ScannerView<'_>], context: &RowContext<'_>) -> Markup {
+    let only_scanners = views.is_empty() && !scanners.is_empty();
+    html! {
+        div.kpis id="kpis" {
+            @if !only_scanners { (of_theatres(&DayFigures::of(views, context), context)) }
+            (scanner_kpi(scanners))
+        }
+    }
+}
+
+fn of_theatres(figures: &DayFigures, context: &RowContext<'_>) -> Markup {
     let best = figures.best.and_then(|best| Ratio::of_minutes(best, figures.planned));
     let incomplete = figures.unknown > Minutes::ZERO;
     html! {
-        div.kpis id="kpis" {
             div.kpi {
                 b {
                     @match figures.share() {
@@ -114,7 +125,6 @@ pub(crate) fn kpis(figures: &DayFigures, context: &RowContext<'_>) -> Markup {
                     "lists over" span.opt { " by more than " (passed(context.rules.overrun_flag)) " min" }
                 }
             }
-        }
     }
 }
 

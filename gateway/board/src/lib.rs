@@ -1,8 +1,9 @@
 //! The live board and the audit page of a list: server-rendered HTML and SVG, one event stream, no file from elsewhere.
 //!
 //! The way of a figure: [`source`] hands over measured lists; `room_state` says what each room is doing, `standing`
-//! how its list stands against the plan; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
-//! the page, and `live` sends the fragments that change. `audit_page` shows one list with everything its figures rest
+//! how its list stands against the plan; `scanner_state` and
+//! `scanner_rows` the same of scanner rooms; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
+//! the page, and `live` sends the fragments that change. `audit_page` shows one list, `scan_audit_page` one scanner session, with everything its figures rest
 //! on. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
 
 mod assets;
@@ -22,7 +23,10 @@ mod live;
 mod metrics;
 mod room_state;
 mod routes;
+mod scan_audit_page;
 mod scanner_rows;
+mod scanner_state;
+mod scanner_svg;
 mod shell;
 pub mod source;
 mod standing;
@@ -31,5 +35,6 @@ mod wording;
 
 pub use routes::router;
 pub use source::{
-    Audit, Change, Condition, Feed, PlanRecord, RoomDay, Severity, SiteDay, Source, SourceError, Stamp, UnderRules,
+    Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
+    UnderRules,
 };

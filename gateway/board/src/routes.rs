@@ -21,6 +21,7 @@ use crate::audit_page::audit_page;
 use crate::board_page::Look;
 use crate::live::{Live, Wish};
 use crate::metrics::Form;
+use crate::scan_audit_page::scan_audit_page;
 use crate::shell::{Theme, message};
 use crate::source::{Source, SourceError};
 
@@ -113,6 +114,9 @@ async fn show_audit(
     let source = Arc::clone(&live.source);
     let theme = asked.theme();
     let page = tokio::task::spawn_blocking(move || {
+        if let Some(audit) = source.scan_audit(&session_id)? {
+            return Ok(scan_audit_page(&audit, theme).map(maud::Markup::into_string));
+        }
         let audit = source.audit(&session_id)?;
         Ok(audit.map(|audit| audit_page(&audit, source.target(), theme).into_string()))
     })

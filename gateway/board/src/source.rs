@@ -50,6 +50,12 @@ pub trait Source: Send + Sync + 'static {
         Ok(Health::default())
     }
 
+    /// One scanner session with all that a reader needs to check it; `None` when there is no session of that id.
+    fn scan_audit(&self, session_id: &str) -> Result<Option<ScanAudit>, SourceError> {
+        let _ = session_id;
+        Ok(None)
+    }
+
     /// Tells that figures may have changed. A receiver that lags loses nothing: it renders the newest state.
     fn changes(&self) -> broadcast::Receiver<Change>;
 }
@@ -219,6 +225,23 @@ pub struct Audit {
     pub plans: Vec<PlanRecord>,
     /// Cases of its room and date that belong to no list.
     pub strays: Vec<Stray>,
+}
+
+/// One scanner session with everything that its figures rest on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanAudit {
+    /// Its site's name for people.
+    pub site_name: String,
+    /// The site's time zone.
+    pub zone: Tz,
+    /// The instant that the figures were computed for.
+    pub as_at: UtcMillis,
+    /// The rule set.
+    pub rules: RuleSet,
+    /// Who set its target, if it has one.
+    pub target_source: Option<String>,
+    /// Its room, with this session alone.
+    pub room: RoomDay,
 }
 
 /// A case that belongs to no list.

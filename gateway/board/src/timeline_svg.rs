@@ -47,7 +47,7 @@ pub(crate) fn timeline(view: &RoomView<'_>, axis: Axis, rules: &RuleSet) -> Mark
                 (axis.post(list.planned_end, 3, HEIGHT - 3, "pe"))
             }
             (silence(view, axis))
-            (axis.now_line(view))
+            (axis.now_line(view.now, HEIGHT))
         }
     }
 }

@@ -5,13 +5,14 @@ use chrono::NaiveDate;
 use room_events::{RoomId, RoomKind, SiteId, UtcMillis};
 use store::{Reader, RoomRow};
 use utilisation::facts::Room;
+use utilisation::measure::Measure;
 use utilisation::quantity::Minutes;
 use utilisation::result::{RoomResult, SessionResult};
 use utilisation::rules::RuleSet;
-use utilisation::scanner::result::ScannerRoomResult;
+use utilisation::scanner::result::{ScannerRoomResult, ScannerSession};
 use utilisation::scanner::rules::{Closure, ScannerRules};
 use utilisation::scanner::{self};
-use utilisation::targets::Targets;
+use utilisation::targets::{Target, Targets};
 use utilisation::theatre::{Detail, TypicalHistory, measure_room};
 use utilisation::timeline::{Precedence, RoomTimeline};
 
@@ -177,6 +178,14 @@ impl ScannerSettings {
             targets: &self.targets,
         };
         scanner::measure_room(room, &timeline.scanner_facts(precedence), under, now)
+    }
+}
+
+impl ScannerSettings {
+    /// The target of a session's rate.
+    pub fn target_of(&self, session: &ScannerSession) -> Option<&Target> {
+        let measure = Measure::ExamsPerHour;
+        self.targets.target_for(session.room_kind, session.kind, measure, session.local_date)
     }
 }
 

@@ -7,8 +7,9 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use room_events::{Token, UtcMillis};
 use store::Reader;
-use utilisation::quantity::{Minutes, Ratio};
+use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
+use utilisation::scanner::arithmetic::{minutes, percent, sums};
 use utilisation::scanner::result::{ExamState, ScannerSession, StepExclusion, StepResult};
 use utilisation::timeline::Precedence;
 
@@ -151,69 +152,15 @@ impl Found {
     }
 
     fn arithmetic(&self, out: &mut dyn Write, ink: Ink) -> io::Result<()> {
-        let f = &self.session.figures;
         writeln!(out, "\n{}", ink.bold("Arithmetic"))?;
-        let exams = format!("({} completed + {} inferred)", f.exams_completed, f.exams_inferred);
-        match f.exams_per_hour() {
-            Some(rate) => {
-                writeln!(out, "  exams per hour       {rate:.2} = {exams} / {} min x 60", minutes(f.observed))?
-            }
-            None => writeln!(
-                out,
-                "  exams per hour       none: too little was observed ({} per observed hour)",
-                f.exams_per_observed_hour().map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"))
-            )?,
+        for sum in sums(&self.session, self.target_source()) {
+            writeln!(out, "  {:<20} {} {}", sum.name, sum.value, sum.how)?;
         }
-        if let Some(rate) = f.attendances_per_hour() {
-            writeln!(out, "  attendances per hour {rate:.2} = {} / {} min x 60", f.attendances, minutes(f.observed))?;
-        }
-        match (f.target, f.short_of_target) {
-            (Some(target), Some(short)) => writeln!(
-                out,
-                "  short of target      {short} = {target} x {} min / 60 - {}, not below 0, rounded up ({})",
-                minutes(f.elapsed),
-                f.exams(),
-                self.target_source()
-            )?,
-            (Some(target), None) => {
-                writeln!(out, "  short of target      not said: target {target}, too little observed")?
-            }
-            (None, _) => writeln!(out, "  short of target      no target")?,
-        }
-        let of = |part: Minutes, share| format!("{} = {} of {} min", percent(share), minutes(part), minutes(f.elapsed));
-        writeln!(out, "  occupied             {}", of(f.occupied, f.occupied_utilisation()))?;
-        writeln!(out, "  productive           {}", of(f.productive, f.productive_utilisation()))?;
-        writeln!(out, "  acquisition          {} min from first to last image of each step", minutes(f.acquired))?;
-        writeln!(out, "  unknown              {} min of steps without an end", minutes(f.unknown))?;
-        let each: Vec<String> = f.changeovers.iter().copied().map(minutes).collect();
-        let mean = f.changeover_mean().map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1}"));
-        writeln!(
-            out,
-            "  changeover           mean {mean} min of {} ({} unknown)",
-            each.join(", "),
-            f.changeovers_unknown
-        )?;
-        let delay = f.first_scan_delay.map_or_else(|| "-".to_owned(), |delay| format!("{delay:.0} min"));
-        writeln!(out, "  first scan           {delay} after the planned start")?;
-        writeln!(
-            out,
-            "  discontinued         {} of exams; {} steps {}",
-            percent(f.discontinued_rate()),
-            f.discontinued_steps,
-            f.reasons()
-        )?;
-        writeln!(out, "  did not attend       {} of {} booked", f.did_not_attend, f.booked)?;
-        writeln!(out, "  out of hours         {} exams ended outside the plan", f.out_of_hours_exams)?;
         writeln!(out, "{}", ink.dim("Neither a DIDS nor a DM01 count."))
     }
 
-    fn target_source(&self) -> &str {
-        let s = &self.session;
-        let measure = utilisation::measure::Measure::ExamsPerHour;
-        self.settings
-            .targets
-            .target_for(s.room_kind, s.kind, measure, s.local_date)
-            .map_or("no source", |target| target.source.as_str())
+    fn target_source(&self) -> Option<&str> {
+        self.settings.target_of(&self.session).map(|target| target.source.as_str())
     }
 }
 
@@ -235,12 +182,4 @@ fn outcome(step: &StepResult) -> String {
     let protocol = step.protocol.as_ref().map_or_else(String::new, |protocol| format!(", {}", protocol.as_str()));
     let bound = if step.end.is_none() { ", end not known" } else { "" };
     format!("{}: {}{reason}{bound}{excluded}{protocol}", exams.join("+"), step.state.name())
-}
-
-fn minutes(of: Minutes) -> String {
-    if of.millis() % 60_000 == 0 { of.to_string() } else { format!("{of:.1}") }
-}
-
-fn percent(share: Option<Ratio>) -> String {
-    share.map_or_else(|| "-".to_owned(), |share| format!("{} %", share.percent(2)))
 }

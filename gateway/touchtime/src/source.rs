@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use board::health::Health;
 use board::source::{
-    Audit, Change, Condition, Feed, PlanRecord, RoomDay, Severity, SiteDay, Source, SourceError, Stamp, UnderRules,
-    short_name,
+    Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
+    UnderRules, short_name,
 };
 use chrono::NaiveDate;
 use collector::{AgentStatuses, ConnectionState};
@@ -142,27 +142,35 @@ impl StoreSource {
         if row.last_event.is_some_and(|last| last > minute) { now } else { minute }
     }
 
+    /// A room's day by the measures of its kind: those of theatres say nothing about scanners, and the other way round.
     fn room_day(&self, reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyhow::Result<RoomDay> {
         let timeline = timeline_around(reader, row, date)?;
-        let facts = timeline.facts(&self.precedence);
-        let result = measure_room(timeline.room(), &facts, &self.rules, self.counted_to(row), Detail::Audit);
-        let scans = if timeline.room().kind.is_theatre_like() {
-            Vec::new()
-        } else {
-            self.scanners.measure(&timeline, &self.precedence, self.counted_to(row)).sessions
-        };
-        Ok(RoomDay {
-            scans: scans.into_iter().filter(|session| session.local_date == date).collect(),
+        let counted_to = self.counted_to(row);
+        if timeline.room().kind.is_theatre_like() {
+            let facts = timeline.facts(&self.precedence);
+            let mut lists = measure_room(timeline.room(), &facts, &self.rules, counted_to, Detail::Audit).sessions;
+            lists.retain(|session| session.local_date == date);
+            return Ok(RoomDay { lists, ..self.empty_day(row, Vec::new()) });
+        }
+        let mut scans = self.scanners.measure(&timeline, &self.precedence, counted_to).sessions;
+        scans.retain(|session| session.local_date == date);
+        Ok(self.empty_day(row, scans))
+    }
+
+    /// A room with its names and its feed, and these scanner sessions.
+    fn empty_day(&self, row: &RoomRow, scans: Vec<ScannerSession>) -> RoomDay {
+        RoomDay {
+            scans,
             room: row.room.clone(),
             name: self.names.room(row),
             short: short_name(&row.room),
-            kind: timeline.room().kind,
-            lists: result.sessions.into_iter().filter(|session| session.local_date == date).collect(),
+            kind: room_of(row).kind,
+            lists: Vec::new(),
             feed: Feed {
                 last_heard: row.last_alive.max(row.last_event).max(self.clock.running_since()),
                 expected_every: row.last_alive.map(|_| ALIVE_EVERY),
             },
-        })
+        }
     }
 
     fn day(&self, site: Option<&SiteId>, date: NaiveDate) -> anyhow::Result<Option<SiteDay>> {
@@ -227,10 +235,7 @@ impl StoreSource {
             let lists = if room_of(&row).kind.is_theatre_like() {
                 TodaysLists::Theatre(self.room_day(&reader, &row, date)?.lists)
             } else {
-                let timeline = timeline_around(&reader, &row, date)?;
-                let mut sessions = self.scanners.measure(&timeline, &self.precedence, self.counted_to(&row)).sessions;
-                sessions.retain(|session| session.local_date == date);
-                TodaysLists::Scanner(sessions)
+                TodaysLists::Scanner(self.room_day(&reader, &row, date)?.scans)
             };
             rooms.push((row.site, row.room, date, lists));
         }
@@ -241,6 +246,9 @@ impl StoreSource {
     pub fn find(&self, session_id: &str) -> anyhow::Result<Option<Audit>> {
         let reader = self.reader();
         for row in reader.rooms()? {
+            if !room_of(&row).kind.is_theatre_like() {
+                continue;
+            }
             let Some(rest) = session_id.strip_prefix(&format!("{}.{}.", row.site, row.room)) else { continue };
             let Some(date) = rest.get(..10).and_then(|date| date.parse::<NaiveDate>().ok()) else { continue };
             let timeline = timeline_around(&reader, &row, date)?;
@@ -251,6 +259,40 @@ impl StoreSource {
             };
             if found.is_some() {
                 return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The scanner session of that id, if there is one.
+    pub fn find_scan(&self, session_id: &str) -> anyhow::Result<Option<ScanAudit>> {
+        let reader = self.reader();
+        for row in reader.rooms()? {
+            if room_of(&row).kind.is_theatre_like() {
+                continue;
+            }
+            let Some(rest) = session_id.strip_prefix(&format!("{}.{}.", row.site, row.room)) else { continue };
+            let Some(date) = rest.get(..10).and_then(|date| date.parse::<NaiveDate>().ok()) else { continue };
+            let as_at = self.counted_to(&row);
+            let of = |timeline: RoomTimeline| {
+                let sessions = self.scanners.measure(&timeline, &self.precedence, as_at).sessions;
+                sessions.into_iter().find(|session| session.id == session_id)
+            };
+            let found = match of(timeline_around(&reader, &row, date)?) {
+                Some(session) => Some(session),
+                // A session that was moved by days keeps its first date in its id.
+                None => of(whole_timeline(&reader, &row)?),
+            };
+            if let Some(session) = found {
+                let target = self.scanners.target_of(&session).filter(|_| session.figures.target.is_some());
+                return Ok(Some(ScanAudit {
+                    site_name: self.names.site(&row.site),
+                    zone: room_of(&row).zone,
+                    as_at,
+                    rules: self.scanners.rules.clone(),
+                    target_source: target.map(|target| target.source.clone()),
+                    room: self.empty_day(&row, vec![session]),
+                }));
             }
         }
         Ok(None)
@@ -495,6 +537,10 @@ impl Source for StoreSource {
     fn health(&self) -> Result<Health, SourceError> {
         let Some(probe) = &self.probe else { return Ok(Health::default()) };
         probe.health(&self.reader()).map_err(|error| unavailable(&error))
+    }
+
+    fn scan_audit(&self, session_id: &str) -> Result<Option<ScanAudit>, SourceError> {
+        self.find_scan(session_id).map_err(|error| unavailable(&error))
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {

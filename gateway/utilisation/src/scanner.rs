@@ -20,6 +20,7 @@
 //! - `staffed` is the open time less staff breaks, `operational` the staffed time less every other closure.
 
 mod aggregate;
+pub mod arithmetic;
 pub mod change;
 mod exams;
 pub mod result;

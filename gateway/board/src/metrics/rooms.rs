@@ -12,7 +12,7 @@ use super::exposition::Scrape;
 use super::health::{count, seconds};
 use crate::board_row::standing;
 use crate::room_state::{RoomState, RoomView};
-use crate::scanner_rows::{ScannerState, session_of};
+use crate::scanner_state::{ScanState, ScannerView};
 use crate::source::{RoomDay, SiteDay, Source};
 use crate::standing::{Standing, has_target, is_held};
 
@@ -28,7 +28,7 @@ pub(super) fn add(scrape: &mut Scrape, day: &SiteDay, source: &dyn Source) {
         if room.kind.is_theatre_like() {
             add_theatre(scrape, of, day, room, source);
         } else {
-            add_scanner(scrape, of, day, room);
+            add_scanner(scrape, of, day, room, source);
         }
     }
 }
@@ -122,9 +122,9 @@ fn over_by_now(list: &SessionResult, view: &RoomView<'_>, unknown: bool) -> Opti
     (open && over > Minutes::ZERO).then_some(over)
 }
 
-fn add_scanner(scrape: &mut Scrape, of: [&str; 3], day: &SiteDay, room: &RoomDay) {
-    let state = ScannerState::of(room, session_of(room, day.as_at), day.as_at);
-    scrape.add_state(&m::ROOM_STATE, &of, &ScannerState::NAMES, state.name());
+fn add_scanner(scrape: &mut Scrape, of: [&str; 3], day: &SiteDay, room: &RoomDay, source: &dyn Source) {
+    let view = ScannerView::new(day.as_at, room, source.rules());
+    scrape.add_state(&m::ROOM_STATE, &of, &ScanState::NAMES, view.state.name());
     for state in SESSION_STATES {
         let sessions = room.scans.iter().filter(|session| session.state == state).count() as u64;
         scrape.add(&m::SCANNER_SESSIONS, &[of[0], of[1], of[2], state.name()], count(sessions));

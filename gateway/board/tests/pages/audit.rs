@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use board::source::{Audit, Change, SiteDay, Source, SourceError, Stamp};
 use chrono::NaiveDate;
-use room_events::{Milestone, SiteId, UtcMillis};
+use room_events::{Milestone, RoomKind, SiteId, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
 
 use crate::fixed_source::FixedSource;
+use crate::fixture::scanners::{booked, discontinued, scanner, step, steps};
 use crate::fixture::{at, audit_of, case, every_state, plan, room, site, token};
 use crate::http::{get, page, serve, text};
 
@@ -240,4 +241,35 @@ async fn a_stored_figure_that_does_not_follow_from_its_cases_is_not_passed_over(
     let words = text(&page_of_audit(source).await);
     assert!(words.contains("These lines come to 50 minutes, the stored figure is 55: please report it."), "{words}");
     assert!(words.contains("This does not come to the plan's 240 minutes: please report it."), "{words}");
+}
+
+#[tokio::test]
+async fn a_scanner_session_shows_steps_exams_what_is_left_out_and_the_arithmetic() {
+    let now = at("13:25");
+    let mri = ("mri-1", "MRI 1", RoomKind::Mri);
+    let mut steps = steps("08:05", 9, 20, 9);
+    steps.extend([
+        discontinued("13:02", "13:03", 110_514),
+        discontinued("13:04", "13:12", 110_501),
+        step("13:19", ".."),
+    ]);
+    let day = scanner(mri, steps, booked(&["13:30"], 25), now, now);
+    let html = page(FixedSource::new(site(vec![day], now)), "/lists/main.mri-1.2022-02-11.0800").await;
+    let words = text(&html);
+    for expected in [
+        "MRI 1, Friday 11 February 2022",
+        "Provisional, as at 11 February 2022, 13:25",
+        "540 planned (08:00–17:00) − 30 staff breaks − 0 clean-down, QA, service, downtime = 510 operational minutes, of them 295 passed and 295 observed",
+        "exams per hour 1.83 = (9 completed + 0 inferred) / 295 min x 60",
+        "short of target 4 = 2.5 x 295 min / 60 - 9, not below 0, rounded up (Board paper)",
+        "at 13:02 the wrong worklist entry was chosen (DCM 110514): in no figure",
+        "at 13:12 nothing of it was completed",
+        "at 13:19 has begun and not ended: not counted yet",
+        "12:30–13:00 Break: not operational",
+        "MR knee completed 08:05 08:25 20",
+        "13:30 25",
+        "DCM 110501",
+    ] {
+        assert!(words.contains(expected), "{expected:?} is missing in:\n{words}");
+    }
 }

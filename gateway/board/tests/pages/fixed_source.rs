@@ -3,13 +3,13 @@
 use std::sync::Mutex;
 
 use board::health::Health;
-use board::source::{Audit, Change, SiteDay, Source, SourceError};
+use board::source::{Audit, Change, ScanAudit, SiteDay, Source, SourceError};
 use chrono::NaiveDate;
 use room_events::{SiteId, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::rules::RuleSet;
 
-use crate::fixture::{audit_of, day};
+use crate::fixture::{audit_of, day, scanners};
 
 /// Serves one day that tests may replace.
 pub struct FixedSource {
@@ -66,6 +66,11 @@ impl Source for FixedSource {
 
     fn health(&self) -> Result<Health, SourceError> {
         Ok(self.health.clone())
+    }
+
+    fn scan_audit(&self, session_id: &str) -> Result<Option<ScanAudit>, SourceError> {
+        let day = self.day.lock().unwrap().clone()?;
+        Ok(scanners::audit_of(&day, session_id))
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {

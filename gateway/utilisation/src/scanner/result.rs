@@ -3,9 +3,12 @@
 use chrono::NaiveDate;
 use room_events::{Label, ListKind, RoomId, RoomKind, SessionKey, SiteId, Token, TrustId, UtcMillis};
 
+use super::rules::ClosedFor;
+use super::spans::Spans;
 use crate::facts::Acquired;
 use crate::quantity::{Minutes, Ratio};
 use crate::result::SessionState;
+use crate::targets::{Band, Standing};
 
 /// The sessions of one scanner room, measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +60,12 @@ pub struct ScannerSession {
     pub exams: Vec<ExamResult>,
     /// Its steps by start, those left out too.
     pub steps: Vec<StepResult>,
+    /// When the scanner is not meant to scan, by start.
+    pub closed: Vec<ClosedStretch>,
+    /// Operational time up to now of which nothing is known.
+    pub not_observed: Spans,
+    /// Its bookings by their start.
+    pub bookings: Vec<ScanBooking>,
     /// Named flags.
     pub quality: Vec<ScannerFlag>,
 }
@@ -113,6 +122,10 @@ pub struct ScannerFigures {
     pub did_not_attend: u32,
     /// The target in exams per hour, where there is one.
     pub target: Option<f64>,
+    /// The range that is acceptable without reaching the target.
+    pub target_band: Option<Band>,
+    /// How the rate stands to both; absent without target or rate.
+    pub standing: Option<Standing>,
     /// Whole exams by which the session is behind its target; absent without target and below the observed share.
     pub short_of_target: Option<u32>,
 }
@@ -184,6 +197,30 @@ impl ScannerFigures {
     pub fn did_not_attend_rate(&self) -> Option<Ratio> {
         Ratio::of_counts(u64::from(self.did_not_attend), u64::from(self.booked))
     }
+}
+
+/// A stretch of the plan in which a scanner is not meant to scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosedStretch {
+    /// Why.
+    pub reason: ClosedFor,
+    /// From.
+    pub from: UtcMillis,
+    /// To.
+    pub to: UtcMillis,
+}
+
+/// A booking of a scanner session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanBooking {
+    /// The booking's token.
+    pub id: Token,
+    /// When it is to start.
+    pub start: Option<UtcMillis>,
+    /// For so many minutes.
+    pub minutes: Option<u16>,
+    /// It was cancelled, by a patient who did not attend too.
+    pub cancelled: bool,
 }
 
 /// So many in that time, for an hour; absent for no time.

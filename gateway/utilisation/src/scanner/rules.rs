@@ -61,6 +61,9 @@ pub enum ClosedFor {
 }
 
 impl ClosedFor {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::StaffBreak, Self::CleanDown, Self::Qa, Self::Service, Self::Downtime];
+
     /// The name used in settings and exports.
     pub const fn name(self) -> &'static str {
         match self {

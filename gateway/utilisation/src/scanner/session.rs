@@ -6,7 +6,10 @@ use room_events::{RoomKind, Token, UtcMillis};
 
 use super::Conditions;
 use super::exams::{Exam, Placed};
-use super::result::{ExamResult, ExamState, HourResult, ScannerFigures, ScannerFlag, ScannerSession, StepResult};
+use super::result::{
+    ClosedStretch, ExamResult, ExamState, HourResult, ScanBooking, ScannerFigures, ScannerFlag, ScannerSession,
+    StepResult,
+};
 use super::rules::{ClosedFor, ScannerRules, closed};
 use super::spans::Spans;
 use crate::facts::{Case, Room};
@@ -107,9 +110,12 @@ impl Circumstances<'_> {
         }
         figures.attendances = u32::try_from(self.attendances(&counted).len()).unwrap_or(u32::MAX);
         self.count_discontinued(&counted, &mut figures);
-        self.count_booked(cases, date, &mut figures);
+        let bookings = self.count_booked(cases, date, &mut figures);
         let target = self.under.targets.target_for(self.room.kind, plan.plan.kind, Measure::ExamsPerHour, date);
-        figures.target = target.map(|target| target.value).filter(|_| self.room.kind != RoomKind::Echo);
+        let target = target.filter(|_| self.room.kind != RoomKind::Echo);
+        figures.target = target.map(|target| target.value);
+        figures.target_band = target.and_then(|target| target.band);
+        figures.standing = target.zip(figures.exams_per_hour()).map(|(target, rate)| target.standing(rate));
         figures.short_of_target = short_of_target(&figures);
         let step_results = changeovers(steps, &mut figures);
 
@@ -135,7 +141,35 @@ impl Circumstances<'_> {
             figures,
             exams: results,
             steps: step_results,
+            closed: self.closed_stretches(),
+            not_observed: self.operational().and(&self.passed()).without(self.observed),
+            bookings,
         }
+    }
+
+    /// The planned time that has passed.
+    fn passed(&self) -> Spans {
+        Spans::of([(self.plan.start, self.now.min(self.plan.end))])
+    }
+
+    fn without(&self, time: &Spans, wanted: impl Fn(ClosedFor) -> bool) -> Spans {
+        time.without(&closed(self.under.closures, self.room.zone, (self.plan.start, self.plan.end), wanted))
+    }
+
+    fn operational(&self) -> Spans {
+        self.without(&Spans::of([(self.plan.start, self.plan.end)]), |_| true)
+    }
+
+    fn closed_stretches(&self) -> Vec<ClosedStretch> {
+        let window = (self.plan.start, self.plan.end);
+        let of = |reason| closed(self.under.closures, self.room.zone, window, move |other| other == reason);
+        let stretches = ClosedFor::ALL.iter().flat_map(|&reason| {
+            let these = of(reason).stretches().to_vec();
+            these.into_iter().map(move |(from, to)| ClosedStretch { reason, from, to })
+        });
+        let mut stretches: Vec<ClosedStretch> = stretches.collect();
+        stretches.sort_by_key(|stretch| (stretch.from, stretch.to, stretch.reason));
+        stretches
     }
 
     fn in_plan(&self, at: UtcMillis) -> bool {
@@ -157,13 +191,11 @@ impl Circumstances<'_> {
 
     /// The denominators, and the time in use.
     fn time(&self, steps: &[&Placed<'_>]) -> ScannerFigures {
-        let (from, to) = (self.plan.start, self.plan.end);
-        let zone = self.room.zone;
-        let without = |wanted: fn(ClosedFor) -> bool| closed(self.under.closures, zone, (from, to), wanted);
-        let open = Spans::of([(from, to)]);
-        let staffed = open.without(&without(|reason| reason == ClosedFor::StaffBreak));
-        let operational = staffed.without(&without(|reason| reason != ClosedFor::StaffBreak));
-        let elapsed = operational.and(&Spans::of([(from, self.now.min(to))]));
+        let from = self.plan.start;
+        let open = Spans::of([(from, self.plan.end)]);
+        let staffed = self.without(&open, |reason| reason == ClosedFor::StaffBreak);
+        let operational = self.operational();
+        let elapsed = operational.and(&self.passed());
         let known = |wanted: &dyn Fn(&Placed<'_>) -> bool| {
             Spans::of(steps.iter().filter(|step| wanted(step)).filter_map(|step| Some((step.step.start, step.end?))))
         };
@@ -212,7 +244,8 @@ impl Circumstances<'_> {
         cases: impl Iterator<Item = &'c Case>,
         date: chrono::NaiveDate,
         figures: &mut ScannerFigures,
-    ) {
+    ) -> Vec<ScanBooking> {
+        let mut bookings = Vec::new();
         let midnight = start_of_date(self.room.zone, date);
         for case in cases {
             if case.cancelled.as_ref().is_some_and(|cancelled| cancelled.at < midnight) {
@@ -223,7 +256,11 @@ impl Circumstances<'_> {
             let did_not = &self.under.scanner.did_not_attend;
             let is_dna = reason.is_some_and(|said| did_not.iter().any(|dna| dna.eq_ignore_ascii_case(said.as_str())));
             figures.did_not_attend += u32::from(is_dna);
+            let (id, start, minutes) = (case.id, case.booked_start, case.booked_minutes);
+            bookings.push(ScanBooking { id, start, minutes, cancelled: case.cancelled.is_some() });
         }
+        bookings.sort_by_key(|booking| (booking.start, booking.id));
+        bookings
     }
 
     fn quality(&self, steps: &[&Placed<'_>], figures: &ScannerFigures) -> Vec<ScannerFlag> {

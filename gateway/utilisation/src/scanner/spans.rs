@@ -57,6 +57,11 @@ impl Spans {
         self.and(&Self::of(holes))
     }
 
+    /// The stretches, in order.
+    pub fn stretches(&self) -> &[(UtcMillis, UtcMillis)] {
+        &self.0
+    }
+
     /// How long all stretches are together.
     pub fn length(&self) -> Minutes {
         self.0.iter().map(|&(from, to)| Minutes::between(from, to)).sum()

@@ -1,0 +1,113 @@
+//! The arithmetic of a scanner session in words, the same on the command line and on the board.
+
+use super::result::{ScannerFigures, ScannerSession};
+use crate::quantity::{Minutes, Ratio};
+
+/// One figure with how it comes about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// Its name.
+    pub name: &'static str,
+    /// The figure; `none` where it is absent.
+    pub value: String,
+    /// How it comes about, or why it is absent.
+    pub how: String,
+}
+
+/// The figures of a session. `source` is who set the target.
+pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
+    let f = &session.figures;
+    let sum = |name, value: String, how: String| Sum { name, value, how };
+    let mut sums = vec![
+        rate(f),
+        sum(
+            "attendances per hour",
+            or_none(f.attendances_per_hour().map(|rate| format!("{rate:.2}"))),
+            format!("= {} / {} min x 60", f.attendances, minutes(f.observed)),
+        ),
+        short(f, source),
+    ];
+    let share = |name, part: Minutes, share: Option<Ratio>| {
+        sum(name, percent(share), format!("= {} of {} min", minutes(part), minutes(f.elapsed)))
+    };
+    sums.push(share("occupied", f.occupied, f.occupied_utilisation()));
+    sums.push(share("productive", f.productive, f.productive_utilisation()));
+    let each: Vec<String> = f.changeovers.iter().copied().map(minutes).collect();
+    sums.extend([
+        sum("acquisition", format!("{} min", minutes(f.acquired)), "from first to last image of each step".to_owned()),
+        sum("unknown", format!("{} min", minutes(f.unknown)), "of steps without an end".to_owned()),
+        sum(
+            "changeover",
+            or_none(f.changeover_mean().map(|mean| format!("mean {mean:.1} min"))),
+            format!("of {} ({} unknown)", each.join(", "), f.changeovers_unknown),
+        ),
+        sum(
+            "first scan",
+            or_none(f.first_scan_delay.map(|delay| format!("{delay:.0} min"))),
+            "after the planned start".to_owned(),
+        ),
+        sum(
+            "discontinued",
+            percent(f.discontinued_rate()),
+            format!("of exams; {} steps {}", f.discontinued_steps, f.reasons()),
+        ),
+        sum("did not attend", f.did_not_attend.to_string(), format!("of {} booked", f.booked)),
+        sum("out of hours", f.out_of_hours_exams.to_string(), "exams ended outside the plan".to_owned()),
+    ]);
+    sums
+}
+
+fn rate(f: &ScannerFigures) -> Sum {
+    let name = "exams per hour";
+    match f.exams_per_hour() {
+        Some(rate) => Sum {
+            name,
+            value: format!("{rate:.2}"),
+            how: format!(
+                "= ({} completed + {} inferred) / {} min x 60",
+                f.exams_completed,
+                f.exams_inferred,
+                minutes(f.observed)
+            ),
+        },
+        None => Sum {
+            name,
+            value: "none".to_owned(),
+            how: format!(
+                "too little was observed ({} per observed hour)",
+                f.exams_per_observed_hour().map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"))
+            ),
+        },
+    }
+}
+
+fn short(f: &ScannerFigures, source: Option<&str>) -> Sum {
+    let (value, how) = match (f.target, f.short_of_target) {
+        (Some(target), Some(short)) => (
+            short.to_string(),
+            format!(
+                "= {target} x {} min / 60 - {}, not below 0, rounded up ({})",
+                minutes(f.elapsed),
+                f.exams(),
+                source.unwrap_or("no source")
+            ),
+        ),
+        (Some(target), None) => ("none".to_owned(), format!("target {target}, too little observed")),
+        (None, _) => ("none".to_owned(), "no target".to_owned()),
+    };
+    Sum { name: "short of target", value, how }
+}
+
+fn or_none(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "none".to_owned())
+}
+
+/// Whole minutes without decimals, others with one.
+pub fn minutes(of: Minutes) -> String {
+    if of.millis() % 60_000 == 0 { of.to_string() } else { format!("{of:.1}") }
+}
+
+/// A share for people.
+pub fn percent(share: Option<Ratio>) -> String {
+    or_none(share.map(|share| format!("{} %", share.percent(2))))
+}
