@@ -16,6 +16,8 @@ pub enum Peer {
     Pynetdicom,
     /// `echoscu` of Debian's package `dcmtk`.
     Dcmtk,
+    /// dcmtk's `wlmscpfs`, a worklist, and, to make its entries, what [`Peer::Pynetdicom`] is.
+    Wlmscpfs,
     /// dcmtk's `storescu` and, to make what it sends, what [`Peer::Pynetdicom`] is.
     Storescu,
     /// `mllp_send` of PyPI's `hl7`: a hospital system. Its tests need mosquitto too.
@@ -29,6 +31,8 @@ impl Peer {
             Self::Mosquitto => &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"],
             Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
             Self::Dcmtk => &["/usr/bin/echoscu"],
+            Self::Wlmscpfs if Self::Pynetdicom.program().is_none() => &[],
+            Self::Wlmscpfs => &["/usr/bin/wlmscpfs"],
             Self::Storescu if Self::Pynetdicom.program().is_none() => &[],
             Self::Storescu => &["/usr/bin/storescu"],
             Self::Hl7 => return Self::Mosquitto.program().and_then(|_| mllp_send()),

@@ -21,11 +21,15 @@ struct Department<'a> {
 
 impl Department<'_> {
     fn agent(&self) -> Running {
+        self.agent_with("scanners = [{ calling = 'MR1', room = 'mri-1' }]\n")
+    }
+
+    fn agent_with(&self, more: &str) -> Running {
         let shown = self.dir.display();
         let text = format!(
             "trust = 'demo'\nsite = 'main'\nagent = 'scan'\ndata-dir = '{shown}/data'\n[broker]\nhost = '127.0.0.1'\n\
              port = {}\n[collectors]\nrequired = ['c1']\n[tokens]\nkey-file = '{shown}/token.key'\n[dicom]\n\
-             listen = '127.0.0.1:{}'\nscanners = [{{ calling = 'MR1', room = 'mri-1' }}]\n",
+             listen = '127.0.0.1:{}'\n{more}",
             self.broker_port, self.port
         );
         fs::write(self.dir.join("agent.toml"), text).expect("written");
@@ -181,6 +185,63 @@ pub fn stored_images_become_acquisitions() {
     let expected = [(0, 4_000), (660_000, 664_000), (2_400_000, 2_580_000)]
         .map(|(a, b)| (1_657_790_400_000 + a, 1_657_790_400_000 + b));
     await_that("the series are stored", || acquired() == expected);
+    assert!(!department.log().contains("panicked"), "{}", department.log());
+    assert_nothing_leaked(dir);
+}
+
+/// A worklist on which an exam is booked, put off, removed and booked again: what is said of it each time, and of the
+/// exams of other stations nothing. While nobody answers, nothing is said.
+pub fn the_worklist_is_followed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let entries = tempfile::tempdir().expect("a folder");
+    let of_worklist = entries.path().join("WORKLIST");
+    fs::create_dir(&of_worklist).expect("a folder");
+    File::create(of_worklist.join("lockfile")).expect("a file");
+    let write = |name: &str, station: &str, time: &str| {
+        let file = of_worklist.join(name);
+        python("worklist.py", &[&file.with_extension("new").display().to_string(), "ACC-883311", station, time]);
+        fs::rename(file.with_extension("new"), file).expect("renamed");
+    };
+    let worklist_port = free_port();
+    let serve = || {
+        let program = Peer::Wlmscpfs.program().expect("dcmtk is installed");
+        let mut command = Command::new(program);
+        let running = command.arg("-dfp").arg(entries.path()).arg(worklist_port.to_string()).running();
+        await_port(worklist_port);
+        running
+    };
+    write("one.wl", "CT1", "1200");
+    write("two.wl", "CT9", "1215");
+    let worklist = serve();
+
+    let (_broker, _collector, department) = department(dir);
+    let _agent = department.agent_with(&format!(
+        "scanners = [{{ calling = 'CT1', room = 'ct-1' }}]\n[worklist]\naddress = '127.0.0.1:{worklist_port}'\n\
+         every-seconds = 1\nretry-at-most-seconds = 2\n"
+    ));
+    let said = || {
+        let of_exams = |event: &serde_json::Value| {
+            let obs = &event["event"]["obs"];
+            ["booking", "cancellation", "correction"].into_iter().find(|kind| !obs[*kind].is_null())
+        };
+        department.events().iter().filter_map(of_exams).collect::<Vec<_>>()
+    };
+    await_that("the exam is booked", || said() == ["booking"]);
+    let first = department.events().into_iter().find(|event| !event["event"]["obs"]["booking"].is_null());
+    let first = first.expect("a booking")["event"].clone();
+    assert_eq!((&first["room"], &first["obs"]["booking"]["procedure"]), (&"ct-1".into(), &"CT head".into()));
+
+    write("one.wl", "CT1", "1300");
+    await_that("it is put off", || said() == ["booking", "booking"]);
+    fs::remove_file(of_worklist.join("one.wl")).expect("removed");
+    await_that("it is removed", || said() == ["booking", "booking", "cancellation"]);
+    drop(worklist);
+    await_that("the worklist is missed", || department.log().contains("the worklist cannot be asked"));
+    write("one.wl", "CT1", "1300");
+    let _worklist = serve();
+    await_that("it is back", || said() == ["booking", "booking", "cancellation", "correction"]);
+    assert!(department.log().contains("the worklist answers again"), "{}", department.log());
     assert!(!department.log().contains("panicked"), "{}", department.log());
     assert_nothing_leaked(dir);
 }

@@ -66,6 +66,11 @@ fn main() -> std::process::ExitCode {
             "theatre_messages_reach_the_store_and_no_name_or_number_does",
             hl7::theatre_messages_reach_the_store,
         ),
+        needs(
+            Peer::Wlmscpfs,
+            "what_the_worklist_books_changes_and_removes_reaches_the_store",
+            dicom::the_worklist_is_followed,
+        ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         needs(

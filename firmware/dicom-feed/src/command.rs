@@ -188,7 +188,7 @@ pub fn answer(command: &Command, status: Status, instance: Option<&str>) -> Vec<
     whole
 }
 
-fn put(bytes: &mut Vec<u8>, tag: Tag, value: &[u8]) {
+pub(crate) fn put(bytes: &mut Vec<u8>, tag: Tag, value: &[u8]) {
     bytes.extend_from_slice(&tag.group().to_le_bytes());
     bytes.extend_from_slice(&tag.element().to_le_bytes());
     bytes.extend_from_slice(&u32::try_from(value.len()).unwrap_or(0).to_le_bytes());

@@ -20,8 +20,18 @@ pub(crate) const SEQUENCE_END: Tag = Tag(0xfffe_e0dd);
 
 /// Sequences that are looked into. Implicit little endian does not say what is a sequence; another one of known length
 /// is passed over as a whole.
-const SEQUENCES: &[u32] =
-    &[0x0008_1032, 0x0008_1111, 0x0040_0100, 0x0040_0260, 0x0040_0270, 0x0040_0275, 0x0040_0281, 0x0040_0340];
+const SEQUENCES: &[u32] = &[
+    0x0008_1032,
+    0x0008_1111,
+    0x0032_1064,
+    0x0040_0008,
+    0x0040_0100,
+    0x0040_0260,
+    0x0040_0270,
+    0x0040_0275,
+    0x0040_0281,
+    0x0040_0340,
+];
 
 /// Group and element.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

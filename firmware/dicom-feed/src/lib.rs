@@ -5,6 +5,7 @@
 //! command bytes                 -> [`Command`]  -> what is asked, and the [`answer`] to it
 //! data set bytes                -> [`DataSet`]  -> [`step`]: rules of Modality Performed Procedure Step (PS3.4 annex F)
 //! an object's bytes             -> its header, pixels dropped while reading -> [`image`]: instants of acquisition
+//! entries of a worklist         -> [`worklist`]: booked exams
 //! ```
 //!
 //! Names are never read into anything that leaves; numbers leave as tokens only, made by the caller's
@@ -22,6 +23,7 @@ pub mod image;
 mod local_time;
 pub mod step;
 pub mod uid;
+pub mod worklist;
 
 pub use assembly::{Assembly, AssemblyError, Message, Part};
 pub use command::{Command, Operation, Status, answer};

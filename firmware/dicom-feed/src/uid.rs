@@ -4,6 +4,8 @@
 pub const VERIFICATION: &str = "1.2.840.10008.1.1";
 /// Modality Performed Procedure Step: N-CREATE and N-SET.
 pub const PERFORMED_STEP: &str = "1.2.840.10008.3.1.2.3.3";
+/// Modality Worklist: C-FIND.
+pub const WORKLIST: &str = "1.2.840.10008.5.1.4.31";
 /// Implicit VR little endian.
 pub const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
 /// Explicit VR little endian.

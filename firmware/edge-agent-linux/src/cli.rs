@@ -20,7 +20,7 @@ use crate::agent::{Agent, Shared};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, model};
 #[cfg(feature = "dicom")]
-use crate::dicom::DicomFeed;
+use crate::dicom::{DicomFeed, KnownBookings, WorklistFeed};
 use crate::extract_file::{self, ExtractFile, Paths};
 #[cfg(feature = "hl7")]
 use crate::hl7::Hl7Feed;
@@ -201,16 +201,22 @@ struct Feeds {
     extract: Option<ExtractFeed>,
     #[cfg(feature = "dicom")]
     dicom: Option<DicomFeed>,
+    #[cfg(feature = "dicom")]
+    worklist: Option<WorklistFeed>,
     #[cfg(feature = "hl7")]
     hl7: Option<Hl7Feed>,
 }
 
 impl Feeds {
     fn of(config: &Config) -> anyhow::Result<Self> {
+        #[cfg(feature = "dicom")]
+        let bookings = KnownBookings::of(config)?;
         Ok(Self {
             extract: ExtractFeed::of(config)?,
             #[cfg(feature = "dicom")]
-            dicom: DicomFeed::of(config)?,
+            dicom: DicomFeed::of(config, bookings.clone())?,
+            #[cfg(feature = "dicom")]
+            worklist: WorklistFeed::of(config, bookings)?,
             #[cfg(feature = "hl7")]
             hl7: Hl7Feed::of(config)?,
         })
@@ -218,7 +224,7 @@ impl Feeds {
 
     fn is_none(&self) -> bool {
         #[cfg(feature = "dicom")]
-        if self.dicom.is_some() {
+        if self.dicom.is_some() || self.worklist.is_some() {
             return false;
         }
         #[cfg(feature = "hl7")]
@@ -240,6 +246,10 @@ impl Feeds {
         #[cfg(feature = "dicom")]
         if let Some(feed) = self.dicom {
             tasks.spawn(feed.listen(shared.clone()));
+        }
+        #[cfg(feature = "dicom")]
+        if let Some(feed) = self.worklist {
+            tasks.spawn(feed.poll(shared.clone()));
         }
         #[cfg(feature = "hl7")]
         if let Some(feed) = self.hl7 {

@@ -11,7 +11,7 @@ use room_events::topic::AgentAddress;
 use room_events::{AgentId, SiteId, TrustId};
 use serde::Deserialize;
 
-use self::feeds::{Dicom, Extract, Hl7};
+use self::feeds::{Dicom, Extract, Hl7, Worklist};
 
 /// Tables whose keys all have defaults.
 macro_rules! table {
@@ -177,6 +177,9 @@ pub struct Config {
     /// The DICOM feed.
     #[serde(default)]
     pub dicom: Dicom,
+    /// The worklist feed.
+    #[serde(default)]
+    pub worklist: Worklist,
     /// The HL7 feed.
     #[serde(default)]
     pub hl7: Hl7,
@@ -347,6 +350,7 @@ impl Config {
         let has_token_key = self.tokens.key_file.is_some();
         self.extract.check(has_token_key)?;
         self.dicom.check(has_token_key)?;
+        self.worklist.check(has_token_key, &self.dicom.scanners)?;
         self.hl7.check(has_token_key)?;
         Ok(())
     }
@@ -508,6 +512,8 @@ mod tests {
                 format!("{LEAST}[dicom]\nscanners = [{{ calling = 'MR1 ', room = 'mri-1' }}]\n"),
                 "\"MR1 \" is not an AE title",
             ),
+            (format!("{LEAST}[worklist]\naddress = 'ris'\n"), "`worklist.address` \"ris\" has no port"),
+            (format!("{LEAST}[worklist]\naddress = 'ris:104'\n"), "without `dicom.scanners`"),
             (LEAST.replace("[broker]", "[broker"), "agent.toml: line 5"),
         ] {
             let error = Config::parse("agent.toml", &text).unwrap_err().to_string();

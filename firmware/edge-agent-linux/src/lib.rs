@@ -8,7 +8,7 @@
 //! - [`agent`]: the [`agent::Agent`] that feeds and connection share: record, send, acknowledge, delete.
 //! - [`outbox`]: events on disk (redb). [`link`]: the connection to the broker (rumqttc). [`clock`]: the only clock.
 //! - [`watch`]: the extract feed. [`replay`]: one extract in the order of its time. [`extract_file`]: reading one.
-//! - `dicom`: the DICOM feed (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`).
+//! - `dicom`: the DICOM and worklist feeds (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`).
 //! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
 //! - [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
 //! - [`status_file`]: what a running agent tells `touchtime-agent outbox`.

@@ -38,6 +38,18 @@ pub(super) const KEYS: &[Key] = &[
     key("dicom.max-associations", "32", "", "Associations at once; more are closed."),
     key("dicom.max-message-kib", "1024", "", "The most of one message."),
     key("dicom.source", "\"scanners\"", "", "The name of the source in events."),
+    key(
+        "worklist.address",
+        "-",
+        "\"ris.example:104\"",
+        "The worklist that is asked for what is booked on dicom.scanners, host and port; absent: none.",
+    ),
+    key("worklist.called", "\"WORKLIST\"", "", "Its AE title."),
+    key("worklist.calling", "\"TOUCHTIME\"", "", "The AE title that the agent gives itself there."),
+    key("worklist.days-ahead", "1", "", "Today and so many days after it are asked for."),
+    key("worklist.every-seconds", "300", "", "How often it is asked."),
+    key("worklist.retry-at-most-seconds", "3600", "", "The longest wait after failures, each of which doubles it."),
+    key("worklist.source", "\"worklist\"", "", "The name of the source in events."),
     key("hl7.listen", "-", "\"0.0.0.0:2575\"", "Where hospital systems send HL7 v2 messages by MLLP; absent: nowhere."),
     key(
         "hl7.mappings",
@@ -84,6 +96,26 @@ table!(
         max_message_kib: u16 = 1024,
         /// The source's name.
         source: String = "scanners".to_owned(),
+    }
+);
+
+table!(
+    /// `[worklist]`
+    Worklist {
+        /// Where it is asked.
+        address: Option<String> = None,
+        /// Its AE title.
+        called: String = "WORKLIST".to_owned(),
+        /// The agent's own AE title there.
+        calling: String = "TOUCHTIME".to_owned(),
+        /// How far ahead is asked.
+        days_ahead: u16 = 1,
+        /// How often.
+        every_seconds: u32 = 300,
+        /// The longest wait after failures.
+        retry_at_most_seconds: u32 = 3600,
+        /// The source's name.
+        source: String = "worklist".to_owned(),
     }
 );
 
@@ -139,13 +171,7 @@ impl Dicom {
         check_source("dicom.source", &self.source)?;
         let titles = self.scanners.iter().flat_map(|scanner| [Some(&scanner.calling), scanner.station.as_ref()]);
         for title in titles.flatten().chain([&self.ae_title]) {
-            let is_title =
-                (1..=16).contains(&title.len()) && title.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\\');
-            if !is_title || title.trim() != title {
-                return Err(format!(
-                    "`dicom`: {title:?} is not an AE title (1 to 16 characters of ASCII, none around it)"
-                ));
-            }
+            check_title("dicom", title)?;
         }
         for (n, scanner) in self.scanners.iter().enumerate() {
             let is_same = |other: &Scanner| other.calling == scanner.calling && other.station == scanner.station;
@@ -167,6 +193,44 @@ impl Dicom {
         }
         Ok(())
     }
+}
+
+impl Worklist {
+    pub(super) fn check(&self, has_token_key: bool, scanners: &[Scanner]) -> Result<(), String> {
+        check_ranges(&[
+            ("worklist.days-ahead", self.days_ahead.into(), 0..=60),
+            ("worklist.every-seconds", self.every_seconds.into(), 1..=86_400),
+            ("worklist.retry-at-most-seconds", self.retry_at_most_seconds.into(), 1..=86_400),
+        ])?;
+        check_source("worklist.source", &self.source)?;
+        check_title("worklist.called", &self.called)?;
+        check_title("worklist.calling", &self.calling)?;
+        let Some(address) = &self.address else { return Ok(()) };
+        let port =
+            address.rsplit_once(':').and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
+        if port.is_none() {
+            return Err(format!(
+                "`worklist.address` {address:?} has no port (give host:port, such as \"ris.example:104\")"
+            ));
+        }
+        if scanners.is_empty() {
+            return Err(
+                "`worklist.address` is given without `dicom.scanners` (name the stations, and their rooms)".to_owned()
+            );
+        }
+        if !cfg!(feature = "dicom") {
+            return Err("`worklist.address` is given, and this agent was built without DICOM".to_owned());
+        }
+        check_token_key("worklist.address", has_token_key)
+    }
+}
+
+fn check_title(path: &str, title: &str) -> Result<(), String> {
+    let is_title = (1..=16).contains(&title.len()) && title.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\\');
+    if is_title && title.trim() == title {
+        return Ok(());
+    }
+    Err(format!("`{path}`: {title:?} is not an AE title (1 to 16 characters of ASCII, none around it)"))
 }
 
 impl Hl7 {

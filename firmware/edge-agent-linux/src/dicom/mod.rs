@@ -8,9 +8,12 @@
 //! It is meant as an additional destination, never in line: scanning goes on without it.
 
 mod association;
+mod known_bookings;
 mod known_series;
 mod known_steps;
+mod local_day;
 mod recording;
+mod worklist;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -28,8 +31,10 @@ use crate::agent::Shared;
 use crate::config::Config;
 use crate::config::feeds::Scanner;
 use crate::token_key::TokenKey;
+pub use known_bookings::KnownBookings;
 use known_series::KnownSeriesTable;
 use known_steps::{KnownSteps, open_database};
+pub use worklist::WorklistFeed;
 
 /// Stations that are named in the log once each; more are only counted as messages.
 const MAX_NAMED_STATIONS: usize = 100;
@@ -59,12 +64,13 @@ pub struct DicomFeed {
     steps: KnownSteps,
     series: KnownSeriesTable,
     turn: Mutex<()>,
+    bookings: Option<Arc<KnownBookings>>,
     unlisted: Mutex<BTreeSet<String>>,
 }
 
 impl DicomFeed {
     /// The feed of a configuration, if it has one.
-    pub fn of(config: &Config) -> anyhow::Result<Option<Self>> {
+    pub fn of(config: &Config, bookings: Option<Arc<KnownBookings>>) -> anyhow::Result<Option<Self>> {
         let dicom = &config.dicom;
         let (Some(listen), Some(key_file)) = (dicom.listen, &config.tokens.key_file) else { return Ok(None) };
         std::fs::create_dir_all(&config.data_dir)
@@ -84,6 +90,7 @@ impl DicomFeed {
             steps: KnownSteps::open(database.clone())?,
             series: KnownSeriesTable::open(database)?,
             turn: Mutex::default(),
+            bookings,
             unlisted: Mutex::default(),
         }))
     }

@@ -6,6 +6,7 @@ use dicom_feed::{DataSet, Message, Operation, Status, Zone, image, uid};
 use room_events::{ClockQuality, Observation, Token, UtcMillis};
 
 use super::DicomFeed;
+use super::known_bookings::begun;
 use super::known_series::KnownSeries;
 use super::known_steps::KnownStep;
 use crate::agent::Shared;
@@ -112,7 +113,26 @@ fn record(
     shared.agent().record(std::slice::from_ref(&observed), None).map_err(anyhow::Error::from)?;
     shared.recorded.notify_one();
     feed.steps.put(&next)?;
+    for exam in &next.step.accessions {
+        note_begun(feed, shared, *exam)?;
+    }
     Ok(())
+}
+
+/// An exam of the worklist has begun: what was said of its removal is taken back.
+fn note_begun(feed: &DicomFeed, shared: &Shared, exam: Token) -> anyhow::Result<()> {
+    let Some(bookings) = &feed.bookings else { return Ok(()) };
+    bookings.apply(
+        |bookings| Ok(bookings.get(exam)?.and_then(|known| begun(exam, &known)).into_iter().collect()),
+        |says| {
+            let at = shared.agent().clock().now();
+            let observed: Vec<_> =
+                says.iter().map(|(room, obs)| feed.observed(Some(room.clone()), at, None, obs.clone())).collect();
+            shared.agent().record(&observed, None)?;
+            shared.recorded.notify_one();
+            Ok(())
+        },
+    )
 }
 
 /// Takes in what an object tells of its acquisition.
@@ -157,6 +177,7 @@ fn record_object(feed: &DicomFeed, shared: &Shared, message: &Message, calling: 
         tell(feed, shared, &mut next)?;
     }
     feed.series.put(&next)?;
+    note_begun(feed, shared, acquired.exam)?;
     Ok(())
 }
 
