@@ -13,6 +13,7 @@ pub mod peer;
 pub mod pki;
 pub mod plant;
 pub mod programs;
+pub mod prometheus;
 pub mod proxy;
 pub mod random;
 pub mod ward;

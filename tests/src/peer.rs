@@ -22,6 +22,8 @@ pub enum Peer {
     Storescu,
     /// `mllp_send` of PyPI's `hl7`: a hospital system. Its tests need mosquitto too.
     Hl7,
+    /// The monitoring system of Debian's package `prometheus`, which brings `promtool`.
+    Prometheus,
 }
 
 impl Peer {
@@ -30,6 +32,7 @@ impl Peer {
         let candidates: &[&str] = match self {
             Self::Mosquitto => &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"],
             Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
+            Self::Prometheus => &["/usr/bin/prometheus"],
             Self::Dcmtk => &["/usr/bin/echoscu"],
             Self::Wlmscpfs if Self::Pynetdicom.program().is_none() => &[],
             Self::Wlmscpfs => &["/usr/bin/wlmscpfs"],

@@ -6,8 +6,14 @@ use std::time::Duration;
 
 /// Fetches a page; returns status and body.
 pub fn get(port: u16, path: &str) -> (u16, String) {
+    get_as(port, path, "*/*")
+}
+
+/// The same with a wish for a media type.
+pub fn get_as(port: u16, path: &str, accept: &str) -> (u16, String) {
     let mut stream = connect(port);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n").expect("sent");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: {accept}\r\n");
+    write!(stream, "{head}Connection: close\r\n\r\n").expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");

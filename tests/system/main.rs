@@ -10,6 +10,7 @@ mod hl7;
 mod hostile;
 mod no_std;
 mod path;
+mod prometheus;
 mod scanners;
 mod upkeep;
 
@@ -112,6 +113,14 @@ fn main() -> std::process::ExitCode {
             access::a_certificate_opens_its_own_agents_topics_only,
         ),
         needs(Peer::Mosquitto, "a_mixed_up_port_is_named", certificates::a_mixed_up_port_is_named),
+        test("every_alert_has_a_test_and_a_page_and_asks_for_what_there_is", prometheus::alerts_are_whole),
+        test("a_scanners_metrics_are_those_of_its_report", prometheus::scanner_metrics_equal_the_report),
+        needs(
+            Peer::Prometheus,
+            "promtool_accepts_the_rules_and_their_tests_hold",
+            prometheus::promtool_accepts_the_rules,
+        ),
+        needs(Peer::Prometheus, "prometheus_has_the_figures_of_the_report", prometheus::figures_equal_the_report),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()

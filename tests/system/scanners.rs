@@ -7,7 +7,7 @@ use touchtime_tests::programs::{run, touchtime};
 /// 2026-01-12, a Monday in winter: London is on UTC.
 const MIDNIGHT: i64 = 1_768_176_000_000;
 
-fn minute(clock: &str) -> i64 {
+pub fn minute(clock: &str) -> i64 {
     let (hour, minute) = clock.split_once(':').expect("HH:MM");
     MIDNIGHT + (hour.parse::<i64>().expect("hour") * 60 + minute.parse::<i64>().expect("minute")) * 60_000
 }
@@ -59,14 +59,14 @@ fn exported(events: Vec<(i64, String)>) -> String {
     events.into_iter().enumerate().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn store_with_a_day(dir: &Path) -> std::path::PathBuf {
+pub fn store_with_a_day(dir: &Path) -> std::path::PathBuf {
     let (file, store) = (dir.join("events.ndjson"), dir.join("store"));
     std::fs::write(&file, day_of_a_scanner()).expect("written");
     run(touchtime().args(["import", "events"]).arg(&file).arg("--store").arg(&store)).good();
     store
 }
 
-fn rows(store: &Path, report: &str, config: Option<&Path>) -> Vec<serde_json::Value> {
+pub fn rows(store: &Path, report: &str, config: Option<&Path>) -> Vec<serde_json::Value> {
     let mut command = touchtime();
     command.args(["report", report, "--format", "json", "--store"]).arg(store);
     if let Some(config) = config {
