@@ -44,16 +44,21 @@ pub fn live_day() {
 pub fn in_a_browser() {
     let dir = tempfile::tempdir().expect("a folder");
     let (_demo, port) = playing(dir.path());
+    let dom = in_chromium(dir.path(), &format!("http://127.0.0.1:{port}/"));
+    assert!(has_all_lists(&dom), "every theatre is on the page:\n{dom}");
+}
+
+/// A page as the browser has it once it is loaded.
+pub fn in_chromium(dir: &Path, address: &str) -> String {
     let program = Peer::Chromium.program().expect("chromium is installed");
     let output = Command::new(program)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic"])
         // No virtual time: it would wait for the end of a stream that has none. A page that never loads is given up.
         .args(["--timeout=20000", "--window-size=1920,1080", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
-        .arg(format!("http://127.0.0.1:{port}/"))
+        .arg(format!("--user-data-dir={}", dir.join("profile").display()))
+        .arg(address)
         .output()
         .expect("chromium runs");
-    let dom = String::from_utf8_lossy(&output.stdout);
-    assert!(has_all_lists(&dom), "every theatre is on the page:\n{dom}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

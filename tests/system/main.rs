@@ -43,6 +43,8 @@ fn main() -> std::process::ExitCode {
             "a_store_without_scanners_says_what_makes_a_room_one",
             scanners::a_store_without_scanners_says_what_makes_a_room_one,
         ),
+        needs(Peer::Mosquitto, "a_scanners_row_follows_its_steps", scanners::a_scanners_row_follows_its_steps),
+        needs(Peer::Chromium, "a_browser_shows_scanners_and_their_check", scanners::a_browser_shows_scanners),
         test("explain_shows_a_scanners_steps_exams_and_arithmetic", scanners::explain_shows_steps_exams_and_arithmetic),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),

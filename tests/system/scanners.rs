@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
+use touchtime_tests::mqtt::Client;
+use touchtime_tests::peer::{Running, await_port, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{run, touchtime};
+use touchtime_tests::web;
+
+use crate::board::in_chromium;
 
 /// 2026-01-12, a Monday in winter: London is on UTC.
 const MIDNIGHT: i64 = 1_768_176_000_000;
@@ -202,6 +207,78 @@ pub fn a_store_without_scanners_says_what_makes_a_room_one() {
     let report = run(touchtime().args(["report", "scanners", "--store"]).arg(&store));
     assert!(report.err.contains("has no scanner room (a room is one when its plan says so"), "{}", report.err);
     assert_eq!(report.code, Some(0));
+}
+
+/// The board of a collector over a store with the day of a scanner, and the port of its pages.
+fn board_of_a_day(dir: &Path, broker: u16) -> (Running, u16) {
+    let store = store_with_a_day(dir);
+    let (config, port) = (dir.join("board.toml"), free_port());
+    let text = format!(
+        "trust = \"demo\"\n[store]\ndir = '{}'\n[broker]\nhost = \"127.0.0.1\"\nport = {broker}\n\
+         [board]\nlisten = \"127.0.0.1:{port}\"\n[[rooms]]\nsite = \"main\"\nid = \"mri-1\"\nkind = \"mri\"\nname = \"MRI 1\"\n",
+        store.display()
+    );
+    std::fs::write(&config, text).expect("written");
+    let collector = Running::start(
+        touchtime()
+            .args(["run", "--config"])
+            .arg(&config)
+            .env("TOUCHTIME_LOG", "off")
+            .stderr(std::process::Stdio::null()),
+    );
+    await_port(port);
+    (collector, port)
+}
+
+pub fn a_scanners_row_follows_its_steps() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_broker, broker) = mosquitto(dir.path());
+    let (_collector, port) = board_of_a_day(dir.path(), broker);
+    let page = web::get(port, "/?date=2026-01-12").1;
+    for expected in
+        ["id=\"scanner-mri-1\"", "MRI 1: Finished", "1.2 exams per hour, target 2.5. 5 exams short of target."]
+    {
+        assert!(page.contains(expected), "{expected:?} is missing in:\n{page}");
+    }
+
+    // A sixth exam, sent again until the collector listens, while somebody looks at the board.
+    let (saw, snapshot) = std::sync::mpsc::channel();
+    let looking = std::thread::spawn(move || {
+        web::events_until(port, "/events?date=2026-01-12", |seen| {
+            if seen.contains("1.2 exams per hour") {
+                // Told each time; it is waited for once.
+                let _ = saw.send(());
+            }
+            seen.contains("1.5 exams per hour, target 2.5. 4 exams short of target.")
+        })
+    });
+    snapshot.recv().expect("the stream begins with what is there");
+    let (start, end) = (minute("11:37"), minute("11:55"));
+    let batch = format!(
+        r#"{{"v":1,"stream":"{:032x}","first":1,"floor":1,"events":[{{"v":1,"at":{end},"captured":{end},"mono":1,"clock":"external","source":"dicom","order":1,"room":"mri-1","obs":{{"performed_step":{{"step":"1.{:032x}","start":{start},"end":{end},"state":"completed"}}}}}}]}}"#,
+        8, 99
+    );
+    let mut agent = Client::connect(broker, "edge-2");
+    agent.set_patience(std::time::Duration::from_millis(300));
+    await_that("the row on the board counts the sixth exam", || {
+        agent.publish_and_wait("touchtime/v1/demo/main/agents/edge-2/events", batch.as_bytes(), drop);
+        looking.is_finished()
+    });
+    looking.join().expect("the stream told of it");
+    let (status, check) = web::get(port, "/lists/main.mri-1.2026-01-12.0800");
+    assert_eq!(status, 200);
+    assert!(check.contains("= (6 completed + 0 inferred) / 240 min x 60"), "{check}");
+}
+
+pub fn a_browser_shows_scanners() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_collector, port) = board_of_a_day(dir.path(), free_port());
+    let dom = in_chromium(dir.path(), &format!("http://127.0.0.1:{port}/?date=2026-01-12"));
+    for expected in ["<h1>Imaging", "id=\"scanner-mri-1\"", "5 short", "in 4.0 h"] {
+        assert!(dom.contains(expected), "{expected:?} is missing in:\n{dom}");
+    }
+    let check = in_chromium(dir.path(), &format!("http://127.0.0.1:{port}/lists/main.mri-1.2026-01-12.0800"));
+    assert!(check.contains("the wrong worklist entry was chosen (DCM 110514): in no figure"), "{check}");
 }
 
 pub fn explain_shows_steps_exams_and_arithmetic() {
