@@ -190,14 +190,21 @@ impl Exports {
         Ok(())
     }
 
-    /// Starts again from all rooms at the next opportunity; what was sent stays known, so that it can be taken back.
-    pub fn start_again(&mut self) -> Result<(), StoreError> {
+    /// Starts again from all rooms at the next opportunity, and sends again what `doubted` says of the subjects sent. What
+    /// was sent stays known, so that it can be taken back.
+    pub fn start_again(&mut self, doubted: impl Fn(&str) -> bool) -> Result<u64, StoreError> {
+        let subjects = self.subjects("")?;
         let transaction = self.connection.transaction()?;
         transaction.execute("DELETE FROM exports WHERE name = ?1", [self.name])?;
-        // No digest is this one: all is sent again.
-        transaction.execute("UPDATE exported SET digest = 0 WHERE export = ?1", [self.name])?;
+        let mut again = 0;
+        for subject in subjects.iter().filter(|subject| doubted(subject)) {
+            // No digest is this one.
+            again += transaction
+                .prepare_cached("UPDATE exported SET digest = 0 WHERE export = ?1 AND subject = ?2")?
+                .execute(params![self.name, subject])? as u64;
+        }
         transaction.commit()?;
-        Ok(())
+        Ok(again)
     }
 
     /// What was sent of a subject.

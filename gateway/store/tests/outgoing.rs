@@ -71,8 +71,9 @@ fn an_exporter_goes_on_where_it_stopped_and_knows_what_it_sent() {
     assert_eq!(exports.position().unwrap(), Some((7, "window".to_owned())));
     assert_eq!(exports.subjects("list ").unwrap(), ["list main.suite-1"]);
     assert_eq!(exports.sent("month").unwrap(), Some(sent("month", "c")));
-    exports.start_again().unwrap();
+    assert_eq!(exports.start_again(|subject| subject == "month").unwrap(), 1);
     assert_eq!((exports.position().unwrap(), exports.sent("month").unwrap().unwrap().digest), (None, 0));
+    assert_eq!(exports.sent("list main.suite-1").unwrap().unwrap().digest, 5);
     assert_eq!(Exports::open(dir.path(), "other").unwrap().sent("month").unwrap(), None);
 }
 

@@ -21,6 +21,7 @@ pub fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
         ("certificates", check_certificates(&config)),
         ("password", check_password(&config)),
         ("board", check_board(&config)),
+        ("influxdb", check_influxdb(&config)),
     ];
     let mut out = output::open(None)?;
     let ink = Ink::for_stdout();
@@ -95,6 +96,21 @@ fn check_certificates(config: &GatewayConfig) -> Result<String, String> {
 
 pub(crate) fn check_password(config: &GatewayConfig) -> Result<String, String> {
     broker_tls::describe_login(config.broker.username.as_deref(), config.broker.password_file.as_deref())
+}
+
+fn check_influxdb(config: &GatewayConfig) -> Result<String, String> {
+    let Some(influxdb) = &config.influxdb else { return Ok("none: nothing is exported".to_owned()) };
+    let server = influxdb.server()?;
+    let rest = server.url.split_once("://").map_or("", |(_, rest)| rest);
+    let host = rest.split('/').next().unwrap_or_default();
+    let name = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    let mut addresses = name
+        .to_socket_addrs()
+        .map_err(|error| format!("influxdb.url: {name} is not known: {error} (check the name, or use its address)"))?;
+    match addresses.find_map(|address| TcpStream::connect_timeout(&address, Duration::from_secs(3)).ok()) {
+        Some(_) => Ok(format!("{name} accepts connections; bucket {}", server.bucket)),
+        None => Err(format!("influxdb.url: {name} does not answer (is InfluxDB running, and the firewall open?)")),
+    }
 }
 
 fn check_board(config: &GatewayConfig) -> Result<String, String> {

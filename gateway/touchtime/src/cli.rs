@@ -43,6 +43,9 @@ pub enum Command {
     /// Show what could not become part of the figures, and try it again.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// See what is exported to InfluxDB, export it again, see what was refused.
+    #[command(subcommand)]
+    Influx(Influx),
     /// Say, or change, whether this collector is the one that writes the rooms' summaries to MQTT.
     Primary(PrimaryArgs),
     /// Copy a store to a file while its collector runs.
@@ -61,6 +64,35 @@ pub enum Command {
     /// One process of the demo.
     #[command(hide = true, subcommand)]
     Role(Role),
+}
+
+/// `touchtime influx`
+#[derive(Debug, Subcommand)]
+pub enum Influx {
+    /// How far the exporter has come.
+    Status {
+        /// Folder of the store.
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+    },
+    /// Send results again, after an InfluxDB was emptied or put back from a backup; the running collector does it.
+    Resend {
+        /// Folder of the store.
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+        /// Only from this local date on.
+        #[arg(long, value_name = "DATE")]
+        from: Option<NaiveDate>,
+    },
+    /// Show the points that InfluxDB refused, with its reasons.
+    DeadLetters {
+        /// Folder of the store.
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+        /// Forget them afterwards.
+        #[arg(long)]
+        clear: bool,
+    },
 }
 
 /// The processes that `demo` starts.

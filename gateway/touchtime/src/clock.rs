@@ -60,3 +60,8 @@ pub fn wall_now() -> UtcMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UtcMillis::saturating(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
+/// The clock that only ever goes forward, for how long something has taken.
+#[allow(clippy::disallowed_methods, reason = "this is the binary's clock module")]
+pub fn steady_now() -> std::time::Instant {
+    std::time::Instant::now()
+}

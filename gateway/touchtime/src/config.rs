@@ -37,6 +37,9 @@ pub struct GatewayConfig {
     /// The measures.
     #[serde(default)]
     pub rules: RulesConfig,
+    /// Where results are exported to; default: nowhere.
+    #[serde(default)]
+    pub influxdb: Option<InfluxConfig>,
     /// The trust's sites; a site that is not listed uses the default zone.
     #[serde(default)]
     pub sites: Vec<SiteConfig>,
@@ -144,6 +147,51 @@ pub struct BoardConfig {
 impl Default for BoardConfig {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+    }
+}
+
+/// `[influxdb]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InfluxConfig {
+    /// Address of the server, such as `http://influx:8086`.
+    pub url: String,
+    /// Bucket; of InfluxDB 1.8 `database/retention-policy`, of 3.x the database.
+    pub bucket: String,
+    /// Organisation of an InfluxDB 2; default `touchtime`, which others do not look at.
+    #[serde(default = "default_org")]
+    pub org: String,
+    /// File that holds the token; of InfluxDB 1.8 `user:password`. Default: no token.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+}
+
+fn default_org() -> String {
+    "touchtime".to_owned()
+}
+
+impl InfluxConfig {
+    /// The server with its token; the error says which key is wrong.
+    pub fn server(&self) -> Result<influx::send::Server, String> {
+        let token = match &self.token_file {
+            None => String::new(),
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| format!("influxdb.token-file: {}: {error}", file.display()))?;
+                let token = text.trim();
+                if token.is_empty() || token.chars().any(|c| c.is_control() || c == ' ') {
+                    return Err(format!(
+                        "influxdb.token-file: {} holds no token (one line with it alone)",
+                        file.display()
+                    ));
+                }
+                token.to_owned()
+            }
+        };
+        let server =
+            influx::send::Server { url: self.url.clone(), org: self.org.clone(), bucket: self.bucket.clone(), token };
+        influx::send::Sender::new(server.clone(), 1).map_err(|error| format!("influxdb.url: {error}"))?;
+        Ok(server)
     }
 }
 

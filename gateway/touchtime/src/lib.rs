@@ -3,7 +3,8 @@
 //! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
-//! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside. [`clock`] alone reads a clock,
+//! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside.
+//! [`influx`] exports to InfluxDB. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
 pub mod access;
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod explain;
 pub mod extract;
 pub mod health;
+pub mod influx;
 pub mod measured;
 pub mod output;
 pub mod quarantine;
@@ -80,6 +82,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),
         Command::Quarantine(command) => quarantine::run(&command)?,
+        Command::Influx(command) => influx::run(&command)?,
         Command::Primary(arguments) => upkeep::primary(&arguments)?,
         Command::Backup(arguments) => upkeep::backup(&arguments)?,
         Command::Restore(arguments) => upkeep::restore(&arguments)?,

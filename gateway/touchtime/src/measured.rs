@@ -48,10 +48,19 @@ pub fn whole_timeline(reader: &Reader, row: &RoomRow) -> anyhow::Result<RoomTime
 
 /// What was said about a room around a local date.
 pub fn timeline_around(reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyhow::Result<RoomTimeline> {
-    let mut timeline = RoomTimeline::new(room_of(row));
     let noon = UtcMillis::saturating(date.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis());
     let reach = NEIGHBOUR_DAYS * 24 * 60 + 12 * 60;
-    let (from, to) = (noon.plus_minutes(-reach), noon.plus_minutes(reach));
+    timeline_between(reader, row, noon.plus_minutes(-reach), noon.plus_minutes(reach))
+}
+
+/// What was said about a room from one instant to another.
+pub fn timeline_between(
+    reader: &Reader,
+    row: &RoomRow,
+    from: UtcMillis,
+    to: UtcMillis,
+) -> anyhow::Result<RoomTimeline> {
+    let mut timeline = RoomTimeline::new(room_of(row));
     reader.for_each_room_record_between(row, from, to, |record| {
         timeline.insert(record);
     })?;

@@ -16,6 +16,9 @@ use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::health::Probe;
+use crate::influx;
+use crate::influx::exporter::Exporting;
+use crate::influx::subjects::Measuring;
 use crate::source::{Names, StoreSource};
 use crate::summary;
 
@@ -48,6 +51,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let (changes, _) = broadcast::channel::<Change>(1024);
     let shared = Shared::default();
     let scanners = config.scanner_settings(rules.clone());
+    let scanners_of_export = scanners.clone();
     let source = StoreSource::open(
         &config.store.dir,
         clock.clone(),
@@ -72,6 +76,22 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         source: std::sync::Arc::clone(&source),
         summaries: shared.summaries.clone(),
     };
+    if let Some(influxdb) = &config.influxdb {
+        let exporting = Exporting {
+            dir: config.store.dir.clone(),
+            server: influxdb.server().map_err(anyhow::Error::msg)?,
+            measuring: Measuring {
+                scanners: scanners_of_export,
+                precedence: Precedence::new(config.rules.precedence.clone()),
+            },
+            trust: config.trust.clone(),
+            collector: config.collector.id.clone(),
+            clock: clock.clone(),
+            agents: shared.statuses.clone(),
+            connection: shared.connection.clone(),
+        };
+        influx::exporter::start(exporting, changes.subscribe())?;
+    }
     let summarising = tokio::spawn(summary::run(writing, changes.subscribe()));
 
     let listener = tokio::net::TcpListener::bind(config.board.listen)
