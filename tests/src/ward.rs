@@ -123,6 +123,11 @@ impl Ward {
         await_that(&format!("the board says {text:?}"), || web::get(self.board, "/").1.contains(text));
     }
 
+    /// Waits until the board does not say that any more.
+    pub fn await_not_on_board(&self, text: &str) {
+        await_that(&format!("the board no longer says {text:?}"), || !web::get(self.board, "/").1.contains(text));
+    }
+
     /// `touchtime-agent outbox`.
     pub fn outbox(&self) -> String {
         run(agent().args(["outbox", "--config"]).arg(self.dir.join("agent.toml"))).good()

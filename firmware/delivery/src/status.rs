@@ -33,7 +33,7 @@ pub struct Status {
     pub oldest: Option<UtcMillis>,
     /// Observations lost since the outbox was made, as far as they are counted.
     pub lost: u64,
-    /// Publishes that the broker refused on this connection; not 0 means that an access rule is wrong.
+    /// Publishes that the broker refused since it last accepted one; not 0 means that an access rule is wrong.
     pub refused: u64,
     /// How far the agent's clock can be believed.
     pub clock: ClockQuality,

@@ -48,7 +48,9 @@ pub struct Agent {
     required: usize,
     kept: Box<Kept<MAX_STREAMS>>,
     stream: StreamId,
-    refused: u64,
+    // Since the broker last accepted one of the kind.
+    refused_events: u64,
+    refused_statuses: u64,
     not_connected: Option<String>,
 }
 
@@ -84,7 +86,8 @@ impl Agent {
             required,
             kept: Box::new(Kept::new(u64::from(config.outbox.keep_acknowledged_days) * 86_400_000)),
             stream,
-            refused: 0,
+            refused_events: 0,
+            refused_statuses: 0,
             not_connected: Some("connecting".to_owned()),
         };
         agent.tell_sender();
@@ -205,7 +208,8 @@ impl Agent {
 
     /// The acknowledgement topics are subscribed.
     pub fn handle_subscribed(&mut self) {
-        self.refused = 0;
+        self.refused_events = 0;
+        self.refused_statuses = 0;
         self.not_connected = None;
         self.sender.handle_subscribed();
     }
@@ -221,9 +225,15 @@ impl Agent {
         self.not_connected.as_deref()
     }
 
-    /// The broker refused a publish.
-    pub fn handle_refused(&mut self) {
-        self.refused += 1;
+    /// The broker answered a publish. Once it accepts what it had refused, the access rule is mended: there is nothing
+    /// left to tell. Says whether this is the first refusal of the kind.
+    pub fn handle_settled(&mut self, what: Published, is_refused: bool) -> bool {
+        let refused = match what {
+            Published::Events => &mut self.refused_events,
+            Published::Status => &mut self.refused_statuses,
+        };
+        *refused = if is_refused { *refused + 1 } else { 0 };
+        *refused == 1
     }
 
     /// An acknowledgement came from a collector.
@@ -338,7 +348,7 @@ impl Agent {
             depth: self.sender.unacknowledged(),
             oldest: self.oldest_unacknowledged(),
             lost: self.outbox.lost(),
-            refused: self.refused,
+            refused: self.refused_events + self.refused_statuses,
             clock: self.clock.quality(),
         }
     }
@@ -460,6 +470,15 @@ impl Agent {
         self.tell_sender();
         Ok(())
     }
+}
+
+/// What the agent publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// A batch.
+    Events,
+    /// What it says of itself.
+    Status,
 }
 
 /// An [`Agent`] that feeds and the connection share.

@@ -4,6 +4,7 @@
 //! a session that it resumes; what was under way is sent again from the outbox. The event loop is polled by a task that
 //! does nothing else. A PUBACK only makes room for the next publish: an event is delivered when a collector says so.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use rumqttc::v5::mqttbytes::v5::{
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use tokio::sync::{mpsc, watch};
 
-use crate::agent::Shared;
+use crate::agent::{Published, Shared};
 use crate::clock::random_128;
 use crate::config::{Broker, Config};
 
@@ -51,7 +52,7 @@ enum News {
 /// Connects, and connects again, until `stop` is true.
 pub async fn run(shared: Arc<Shared>, config: Config, mut stop: watch::Receiver<bool>) {
     let broker = format!("{}:{}", config.broker.host, config.broker.port);
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::default();
     while !*stop.borrow() {
         let mut connection = match Connection::begin(&shared, &config) {
             Ok(connection) => connection,
@@ -59,8 +60,7 @@ pub async fn run(shared: Arc<Shared>, config: Config, mut stop: watch::Receiver<
                 let why = format!("{error:#}");
                 shared.agent().handle_disconnected(&why);
                 tracing::error!(%why, "cannot connect; trying again");
-                wait(pause, &mut stop).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                wait(pauses.next(random_part()), &mut stop).await;
                 continue;
             }
         };
@@ -71,14 +71,34 @@ pub async fn run(shared: Arc<Shared>, config: Config, mut stop: watch::Receiver<
             return;
         };
         if connection.was_up {
-            pause = FIRST_PAUSE;
+            pauses = Pauses::default();
         }
         tracing::warn!(%broker, %why, "not connected; trying again");
-        // Agents that lost the same broker must not come back all at once.
-        let part = random_128().map_or(0.5, |bits| (bits % 1000) as f64 / 1000.0);
-        wait(pause.mul_f64(0.5 + part / 2.0), &mut stop).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        wait(pauses.next(random_part()), &mut stop).await;
     }
+}
+
+/// How long to wait between attempts to connect: twice as long each time up to [`LONGEST_PAUSE`], and by chance up to half
+/// less. Agents that lost the same broker must not come back all at once.
+struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(FIRST_PAUSE)
+    }
+}
+
+impl Pauses {
+    /// The next pause; `part` is drawn from 0 to 1.
+    fn next(&mut self, part: f64) -> Duration {
+        let pause = self.0.mul_f64(0.5 + part.clamp(0.0, 1.0) / 2.0);
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+fn random_part() -> f64 {
+    random_128().map_or(0.5, |bits| (bits % 1000) as f64 / 1000.0)
 }
 
 async fn wait(pause: Duration, stop: &mut watch::Receiver<bool>) {
@@ -100,9 +120,9 @@ struct Connection<'a> {
     polling: tokio::task::JoinHandle<()>,
     was_up: bool,
     subscribed: bool,
-    // Publishes that may be under way, and those that are.
+    // Publishes that may be under way, and those that are, in their order: a broker settles them in the same (MQTT 5, 4.6).
     limit: u16,
-    under_way: u16,
+    under_way: VecDeque<Published>,
     last_status: Option<Status>,
 }
 
@@ -186,7 +206,7 @@ impl<'a> Connection<'a> {
             was_up: false,
             subscribed: false,
             limit: 0,
-            under_way: 0,
+            under_way: VecDeque::with_capacity(usize::from(MAX_UNDER_WAY)),
             last_status: None,
         })
     }
@@ -224,7 +244,7 @@ impl<'a> Connection<'a> {
 
     /// Hands batches to the client while there is room; how long to sleep then.
     fn send(&mut self) -> Result<Option<Duration>, String> {
-        while self.subscribed && self.under_way < self.limit {
+        while self.subscribed && self.has_room() {
             let mut agent = self.shared.agent();
             match agent.poll_next() {
                 Next::Send(span) => {
@@ -237,7 +257,7 @@ impl<'a> Connection<'a> {
                         return Err("the client takes no more".to_owned());
                     }
                     agent.handle_sent(span);
-                    self.under_way += 1;
+                    self.under_way.push_back(Published::Events);
                 }
                 Next::WaitUntil(due) => {
                     return Ok(Some(Duration::from_millis(due.saturating_sub(agent.clock().running_ms()))));
@@ -281,15 +301,16 @@ impl<'a> Connection<'a> {
                 self.shared.acknowledged.notify_one();
             }
             News::Settled(reason) => {
-                self.under_way = self.under_way.saturating_sub(1);
+                let Some(what) = self.under_way.pop_front() else { return Ok(()) };
                 // Nobody subscribed is normal: the collector is away, and the events stay here.
-                if !matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
-                    let refused_before = self.shared.agent().status(true).refused;
-                    self.shared.agent().handle_refused();
-                    if refused_before == 0 {
-                        tracing::error!(?reason, topic = %self.events_topic, "the broker refuses what the agent publishes; \
-                            events are kept (check the broker's access file)");
-                    }
+                let is_refused = !matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
+                if self.shared.agent().handle_settled(what, is_refused) {
+                    let topic = match what {
+                        Published::Events => &self.events_topic,
+                        Published::Status => &self.status_topic,
+                    };
+                    tracing::error!(?reason, %topic, "the broker refuses what the agent publishes; events are kept \
+                        (check the broker's access file)");
                 }
             }
             News::Ended(why) => return Err(why),
@@ -297,14 +318,19 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    /// Whether one more may be under way.
+    fn has_room(&self) -> bool {
+        self.under_way.len() < usize::from(self.limit)
+    }
+
     fn publish_status(&mut self) {
         let status = self.shared.agent().status(true);
         // The time alone is no news.
         let is_news = self.last_status.as_ref().is_none_or(|last| *last != Status { at: last.at, ..status.clone() });
-        if is_news && self.under_way < self.limit {
+        if is_news && self.has_room() {
             let bytes = status_bytes(&status);
             if self.client.try_publish(&self.status_topic, QoS::AtLeastOnce, true, bytes).is_ok() {
-                self.under_way += 1;
+                self.under_way.push_back(Published::Status);
                 self.last_status = Some(status);
             }
         }
@@ -317,11 +343,13 @@ impl<'a> Connection<'a> {
         }
         let bytes = status_bytes(&self.shared.agent().status(false));
         let _ = self.client.try_publish(&self.status_topic, QoS::AtLeastOnce, true, bytes);
-        self.under_way += 1;
+        self.under_way.push_back(Published::Status);
         let settled = async {
-            while self.under_way > 0 {
+            while !self.under_way.is_empty() {
                 match self.news.recv().await {
-                    Some(News::Settled(_)) => self.under_way -= 1,
+                    Some(News::Settled(_)) => {
+                        self.under_way.pop_front();
+                    }
                     Some(News::Connected { .. } | News::Subscribed(_) | News::Ack { .. }) => {}
                     Some(News::Ended(_)) | None => return,
                 }
@@ -446,4 +474,102 @@ fn is_closed(error: &ConnectionError) -> bool {
         return matches!(error, ConnectionError::MqttState(StateError::ConnectionAborted));
     };
     matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Agent;
+    use crate::clock::Clock;
+    use edge_agent::Observed;
+    use room_events::{Alive, Observation, SourceId};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_differ_by_chance() {
+        let (mut least, mut most) = (Pauses::default(), Pauses::default());
+        let pauses: Vec<_> = (0..9).map(|_| (least.next(0.0), most.next(1.0))).collect();
+        assert_eq!(pauses[0], (FIRST_PAUSE / 2, FIRST_PAUSE));
+        assert!(pauses.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+        assert_eq!(pauses[8], (LONGEST_PAUSE / 2, LONGEST_PAUSE));
+        let mut beyond = Pauses::default();
+        assert_eq!(beyond.next(7.0), FIRST_PAUSE);
+        let drawn: Vec<_> = (0..20).map(|_| random_part()).collect();
+        assert!(drawn.iter().all(|part| (0.0..=1.0).contains(part)) && drawn.iter().any(|part| *part != drawn[0]));
+    }
+
+    /// The next packet's first byte and body.
+    async fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+        let kind = stream.read_u8().await.unwrap();
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            let digit = stream.read_u8().await.unwrap();
+            length |= usize::from(digit & 127) << shift;
+            shift += 7;
+            if digit & 128 == 0 {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        (kind, body)
+    }
+
+    #[tokio::test]
+    async fn no_more_is_under_way_than_the_broker_takes() {
+        const TAKES: u8 = 3;
+        let dir = tempfile::tempdir().unwrap();
+        let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text = format!(
+            "trust = 'n'\nsite = 'main'\nagent = 'a'\ndata-dir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {}\n\
+             keep-alive-seconds = 5\n[collectors]\nrequired = ['c1']\n",
+            dir.path().display(),
+            broker.local_addr().unwrap().port()
+        );
+        let config = Config::parse("agent.toml", &text).unwrap();
+        let mut agent = Agent::open(&config, Arc::new(Clock::system("".into()))).unwrap();
+        let alive = Observed {
+            source: SourceId::new("theatre-system").unwrap(),
+            order: Some(1),
+            site: None,
+            room: None,
+            at: room_events::UtcMillis::saturating(0),
+            clock: None,
+            obs: Observation::Alive(Alive {}),
+        };
+        // Eight batches: more than it takes, fewer than the agent would have under way.
+        agent.record(&vec![alive; 500], None).unwrap();
+        let (_nobody_stops_it, stop) = watch::channel(false);
+        let running = tokio::spawn(run(Shared::new(agent), config, stop));
+
+        let (mut stream, _) = broker.accept().await.unwrap();
+        assert_eq!(packet(&mut stream).await.0, 0x10);
+        stream.write_all(&[0x20, 6, 0, 0, 3, 0x21, 0, TAKES]).await.unwrap();
+        let (kind, body) = packet(&mut stream).await;
+        assert_eq!(kind, 0x82);
+        stream.write_all(&[0x90, 4, body[0], body[1], 0, 1]).await.unwrap();
+        let mut under_way = VecDeque::new();
+        let mut batches = 0;
+        while batches < 8 {
+            // Nothing is settled until the agent has nothing more to say than that it is there.
+            loop {
+                let (kind, body) = packet(&mut stream).await;
+                if kind == 0xc0 {
+                    stream.write_all(&[0xd0, 0]).await.unwrap();
+                    break;
+                }
+                assert_eq!(kind & 0xf6, 0x32, "a publish at QoS 1");
+                let topic = usize::from(u16::from_be_bytes([body[0], body[1]]));
+                batches += u32::from(body[2..2 + topic].ends_with(b"events"));
+                under_way.push_back([body[2 + topic], body[3 + topic]]);
+                assert!(under_way.len() <= usize::from(TAKES), "{} under way", under_way.len());
+            }
+            assert!(!under_way.is_empty(), "the agent waits for nothing and has not sent everything");
+            for [high, low] in under_way.drain(..) {
+                stream.write_all(&[0x40, 2, high, low]).await.unwrap();
+            }
+        }
+        running.abort();
+    }
 }

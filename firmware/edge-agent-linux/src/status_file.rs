@@ -28,7 +28,7 @@ pub struct StatusFile {
     /// Those of them that no event has told yet.
     #[serde(default)]
     pub lost_untold: u64,
-    /// Publishes that the broker refused on this connection.
+    /// Publishes that the broker refused since it last accepted one.
     pub refused: u64,
     /// Why there is no connection to the broker, with the remedy; absent while there is one.
     #[serde(default)]
