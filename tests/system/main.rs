@@ -5,6 +5,7 @@ mod board;
 mod certificates;
 mod collectors;
 mod command_line;
+mod demo_scanners;
 mod dicom;
 mod hl7;
 mod hostile;
@@ -46,6 +47,10 @@ fn main() -> std::process::ExitCode {
         needs(Peer::Mosquitto, "a_scanners_row_follows_its_steps", scanners::a_scanners_row_follows_its_steps),
         needs(Peer::Chromium, "a_browser_shows_scanners_and_their_check", scanners::a_browser_shows_scanners),
         test("explain_shows_a_scanners_steps_exams_and_arithmetic", scanners::explain_shows_steps_exams_and_arithmetic),
+        test(
+            "the_demos_scanners_are_measured_as_they_count_themselves",
+            demo_scanners::measured_is_what_the_simulator_counted,
+        ),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         needs(Peer::Mosquitto, "two_collectors_on_one_broker_give_the_same_reports", collectors::give_the_same),

@@ -51,6 +51,9 @@ enum Command {
         /// The agent's configuration; `touchtime-agent config` prints a model.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Live in recorded time, by a clock file as of `replay`; the demo does.
+        #[arg(long, hide = true, value_name = "FILE")]
+        clock: Option<PathBuf>,
     },
     /// Report an extract of a theatre system once, and end when all required collectors have it.
     Replay(ReplayArgs),
@@ -147,7 +150,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run { config } => on_runtime(run_agent(Config::read(&config)?)),
+        Command::Run { config, clock } => on_runtime(run_agent(Config::read(&config)?, clock)),
         Command::Replay(args) => on_runtime(replay(args)),
         Command::Outbox { config } => show_outbox(&Config::read(&config)?),
         Command::Check { config } => {
@@ -173,7 +176,11 @@ fn on_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::R
     runtime.context("the runtime cannot start")?.block_on(work)
 }
 
-async fn run_agent(config: Config) -> anyhow::Result<ExitCode> {
+async fn run_agent(config: Config, clock: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let clock = match clock {
+        Some(file) => Clock::played(read_clock(&file).or_misuse()?),
+        None => Clock::system(config.clock.synchronised_file.clone()),
+    };
     let feeds = Feeds::of(&config).or_misuse()?;
     if feeds.is_none() {
         tracing::warn!(
@@ -181,8 +188,7 @@ async fn run_agent(config: Config) -> anyhow::Result<ExitCode> {
         );
     }
     let mut signals = Signals::new()?;
-    let clock = Arc::new(Clock::system(config.clock.synchronised_file.clone()));
-    let running = Running::start(&config, clock)?;
+    let running = Running::start(&config, Arc::new(clock))?;
     let mut tasks = feeds.start(&running.shared);
     let ended = tokio::select! {
         () = signals.next() => None,

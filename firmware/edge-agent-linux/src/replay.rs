@@ -71,7 +71,28 @@ impl Replay {
         segments: &[(UtcMillis, UtcMillis)],
         contents: [u8; 32],
     ) -> Self {
-        let rooms: BTreeSet<(SiteId, RoomId)> = items.iter().map(|i| (i.site.clone(), i.room.clone())).collect();
+        let rooms = items.iter().map(|i| (i.site.clone(), i.room.clone())).collect();
+        Self::of_rooms(source, items, rooms, alive_every_ms, segments, contents)
+    }
+
+    /// Only the signs of life of a feed that listens while a recording is played.
+    pub fn signs_of_life(
+        source: SourceId,
+        rooms: BTreeSet<(SiteId, RoomId)>,
+        alive_every_ms: i64,
+        segments: &[(UtcMillis, UtcMillis)],
+    ) -> Self {
+        Self::of_rooms(source, Vec::new(), rooms, alive_every_ms, segments, [0; 32])
+    }
+
+    fn of_rooms(
+        source: SourceId,
+        items: Vec<Item>,
+        rooms: BTreeSet<(SiteId, RoomId)>,
+        alive_every_ms: i64,
+        segments: &[(UtcMillis, UtcMillis)],
+        contents: [u8; 32],
+    ) -> Self {
         let rooms: Vec<(SiteId, RoomId)> = rooms.into_iter().collect();
         let days = days_of(&items);
         let segments = if segments.is_empty() { &days } else { segments };

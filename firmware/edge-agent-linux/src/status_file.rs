@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::agent::Shared;
 
 const EVERY: Duration = Duration::from_secs(5);
+/// While a recording is played somebody waits for its end.
+const EVERY_PLAYED: Duration = Duration::from_millis(250);
 const NAME: &str = "status.json";
 
 /// The file's contents.
@@ -123,7 +125,8 @@ impl StatusFile {
 
 /// Keeps the file up to date until the task is aborted.
 pub async fn keep(shared: Arc<Shared>, folder: std::path::PathBuf) {
-    let mut timer = tokio::time::interval(EVERY);
+    let is_played = shared.agent().clock().recording().is_some();
+    let mut timer = tokio::time::interval(if is_played { EVERY_PLAYED } else { EVERY });
     loop {
         timer.tick().await;
         if let Err(error) = StatusFile::of(&shared).write(&folder) {

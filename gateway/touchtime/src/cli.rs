@@ -110,6 +110,8 @@ pub enum Role {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Simulated scanners, which call an agent's DICOM listener.
+    Scanners(crate::demo::scanners::ScannersArgs),
     /// The collector with its board.
     Collector(RunArgs),
 }

@@ -407,7 +407,6 @@ pub struct Played {
 
 /// Looks through an extract before it is played.
 pub fn played(files: Files<'_>) -> anyhow::Result<Played> {
-    const MARGIN_MINUTES: i64 = 30;
     let loaded = load(files)?;
     let summary = loaded.extract.summary();
     let mut spans: Vec<(UtcMillis, UtcMillis)> = Vec::new();
@@ -427,16 +426,34 @@ pub fn played(files: Files<'_>) -> anyhow::Result<Played> {
         spans.extend(planned.iter().map(|session| (session.start, session.end.max(session.start))));
         rooms.push((place.site, place.room, place.kind));
     }
-    spans.sort_unstable();
-    let mut hours: Vec<(UtcMillis, UtcMillis)> = Vec::new();
-    for (from, to) in spans {
-        let (from, to) = (from.plus_minutes(-MARGIN_MINUTES), to.plus_minutes(MARGIN_MINUTES));
-        match hours.last_mut().filter(|last| from <= last.1) {
-            Some(last) => last.1 = last.1.max(to),
-            None => hours.push((from, to)),
-        }
+    let mut played = Played {
+        cases: summary.cases,
+        sessions: summary.sessions,
+        sites,
+        rooms,
+        zone: loaded.mapping.zone(),
+        hours: Vec::new(),
+    };
+    played.add_hours(spans);
+    Ok(played)
+}
+
+impl Played {
+    /// Adds stretches in which something happens.
+    pub fn add_hours(&mut self, spans: impl IntoIterator<Item = (UtcMillis, UtcMillis)>) {
+        const MARGIN_MINUTES: i64 = 30;
+        let with_margin =
+            |(from, to): (UtcMillis, UtcMillis)| (from.plus_minutes(-MARGIN_MINUTES), to.plus_minutes(MARGIN_MINUTES));
+        self.hours.extend(spans.into_iter().map(with_margin));
+        self.hours.sort_unstable();
+        self.hours.dedup_by(|next, before| {
+            let joins = next.0 <= before.1;
+            if joins {
+                before.1 = before.1.max(next.1);
+            }
+            joins
+        });
     }
-    Ok(Played { cases: summary.cases, sessions: summary.sessions, sites, rooms, zone: loaded.mapping.zone(), hours })
 }
 
 /// Local 00:00 of a date, or the first instant of it.

@@ -100,6 +100,10 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             let name = std::ffi::OsString::from("touchtime-agent");
             return Ok(edge_agent_linux::cli::main(std::iter::once(name).chain(arguments.into_iter().map(Into::into))));
         }
+        Command::Role(Role::Scanners(arguments)) => {
+            demo::processes::end_with_parent();
+            demo::scanners::simulate(&arguments)?;
+        }
         Command::Role(Role::Collector(arguments)) => {
             demo::processes::end_with_parent();
             run::run(&arguments)?;

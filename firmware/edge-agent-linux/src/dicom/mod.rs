@@ -23,13 +23,14 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono_tz::Tz;
 use edge_agent::Observed;
-use room_events::{Alive, ClockQuality, Observation, RoomId, SourceId, UtcMillis};
+use room_events::{Alive, ClockQuality, Observation, RoomId, SiteId, SourceId, UtcMillis};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::agent::Shared;
 use crate::config::Config;
 use crate::config::feeds::Scanner;
+use crate::replay::Replay;
 use crate::token_key::TokenKey;
 pub use known_bookings::KnownBookings;
 use known_series::KnownSeriesTable;
@@ -57,6 +58,7 @@ pub struct DicomFeed {
     zone: Tz,
     key: TokenKey,
     source: SourceId,
+    site: SiteId,
     idle: Duration,
     max_message_bytes: usize,
     max_associations: usize,
@@ -83,6 +85,7 @@ impl DicomFeed {
             zone: dicom.zone,
             key: TokenKey::read(key_file)?,
             source: SourceId::new(&dicom.source).context("dicom.source")?,
+            site: config.site.clone(),
             idle: Duration::from_secs(dicom.idle_seconds.into()),
             max_message_bytes: usize::from(dicom.max_message_kib) * 1024,
             max_associations: dicom.max_associations.into(),
@@ -104,12 +107,13 @@ impl DicomFeed {
         tracing::info!(%address, ae_title = self.called, scanners = self.scanners.len(), "listening for scanners");
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_associations));
-        let mut alive_timer = tokio::time::interval(feed.alive_every);
+        let live = feed.live(&shared);
+        tokio::pin!(live);
         let mut quiet_timer = tokio::time::interval(QUIET_EVERY);
         let mut forget_timer = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
-                _ = alive_timer.tick() => feed.say_alive(&shared),
+                ended = &mut live => ended?,
                 _ = quiet_timer.tick() => on_disk(&feed, &shared, |feed, shared, now| {
                     if let Err(error) = recording::tell_quiet(feed, shared, now) {
                         tracing::warn!(error = format!("{error:#}"), "acquisitions cannot be recorded; they are tried again");
@@ -177,6 +181,24 @@ impl DicomFeed {
                 "steps of this station are not recorded (give it a room in dicom.scanners)"
             );
         }
+    }
+
+    /// Says that it is alive: never ends, but by an error of the outbox. While a recording is played the signs are those
+    /// of the recorded time in which it listens, however fast that runs.
+    async fn live(&self, shared: &Shared) -> anyhow::Result<()> {
+        let clock = shared.agent().clock().clone();
+        let Some(played) = clock.recording() else {
+            let mut timer = tokio::time::interval(self.alive_every);
+            loop {
+                timer.tick().await;
+                self.say_alive(shared);
+            }
+        };
+        let rooms = self.scanners.iter().map(|scanner| (self.site.clone(), scanner.room.clone())).collect();
+        let every_ms = i64::try_from(self.alive_every.as_millis()).unwrap_or(i64::MAX);
+        let signs = Replay::signs_of_life(self.source.clone(), rooms, every_ms, played.segments());
+        signs.record(shared, true).await?;
+        std::future::pending().await
     }
 
     fn say_alive(&self, shared: &Shared) {

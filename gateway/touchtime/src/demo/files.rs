@@ -4,7 +4,9 @@
 //! touchtime-demo/
 //!   touchtime.db      the collector's store
 //!   cases.csv, mapping.toml, clock.json, gateway.toml
-//!   agents/<room>/    configuration and outbox of each agent
+//!   appointments.csv, appointments.mapping.toml, scanners-clock.json
+//!   scanners.json     at the end, the simulated scanners' own account
+//!   agents/<agent>/   configuration and outbox of each agent
 //!   logs/             one file a process
 //! ```
 
@@ -15,8 +17,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use edge_agent_linux::played::PlayedTime;
 use edge_agent_linux::token_key::create_key_file;
-use room_events::UtcMillis;
+use scanner_simulator::SCANNERS;
 
+use super::scanners::Scanners;
 use crate::Usage;
 use crate::cli::DemoArgs;
 use crate::extract::Played;
@@ -37,6 +40,12 @@ pub struct Files {
     pub mapping: PathBuf,
     /// Simulated time.
     pub clock: PathBuf,
+    /// Simulated time of the scanners; it is another one with `--speed max`.
+    pub scanners_clock: PathBuf,
+    /// The simulated scanners' own account.
+    pub account: PathBuf,
+    /// Data of the scanners' agent.
+    pub scanners_agent: PathBuf,
     /// Logs.
     pub logs: PathBuf,
     gateway: PathBuf,
@@ -75,6 +84,9 @@ impl Files {
             cases,
             mapping,
             clock: store.join("clock.json"),
+            scanners_clock: store.join("scanners-clock.json"),
+            account: store.join("scanners.json"),
+            scanners_agent: store.join("agents").join(SCANNERS_AGENT),
             logs: store.join("logs"),
             gateway: store.join("gateway.toml"),
             agents: store.join("agents"),
@@ -82,14 +94,20 @@ impl Files {
         })
     }
 
-    /// Simulated time, for every process.
-    pub fn write_clock(&self, anchor: UtcMillis, speed: f64, hours: &[(UtcMillis, UtcMillis)]) -> anyhow::Result<()> {
-        let clock = PlayedTime::new(anchor, speed, hours.to_vec())?;
-        write(&self.clock, serde_json::to_string(&clock)?.as_bytes())
+    /// Simulated time, for every process that is given the file.
+    pub fn write_clock(file: &Path, clock: &PlayedTime) -> anyhow::Result<()> {
+        write(file, serde_json::to_string(clock)?.as_bytes())
     }
 
     /// The collector's configuration.
-    pub fn write_gateway(&self, arguments: &DemoArgs, played: &Played, host: &str, port: u16) -> anyhow::Result<()> {
+    pub fn write_gateway(
+        &self,
+        arguments: &DemoArgs,
+        played: &Played,
+        scanners: Option<&Scanners>,
+        broker: &Broker,
+    ) -> anyhow::Result<()> {
+        let Broker { host, port } = broker;
         let mut text = format!(
             "# Written by `touchtime demo`.\ntrust = \"{TRUST}\"\ntrust-name = \"Demonstration\"\n\n[store]\ndir = {}\n\n[broker]\nhost = {}\nport = {port}\n\n[collector]\nid = \"{COLLECTOR}\"\n\n[board]\nlisten = \"{}\"\n",
             quoted(&self.store.to_string_lossy()),
@@ -104,12 +122,15 @@ impl Files {
                 played.zone
             );
         }
-        for (site, room, kind) in &played.rooms {
-            let _ = write!(
-                text,
-                "\n[[rooms]]\nsite = \"{site}\"\nid = \"{room}\"\nkind = \"{kind}\"\nname = {}\n",
-                quoted(&room_name(room.as_str()))
-            );
+        let mut room = |site: &str, room: &str, kind: &str| {
+            let name = quoted(&room_name(room));
+            let _ = write!(text, "\n[[rooms]]\nsite = \"{site}\"\nid = \"{room}\"\nkind = \"{kind}\"\nname = {name}\n");
+        };
+        for (site, id, kind) in &played.rooms {
+            room(site.as_str(), id.as_str(), &kind.to_string());
+        }
+        if scanners.is_some() {
+            SCANNERS.iter().for_each(|scanner| room(SITE, scanner.room, scanner.modality.room_kind()));
         }
         write(&self.gateway, text.as_bytes())
     }
@@ -122,45 +143,85 @@ impl Files {
             .to_vec()
     }
 
-    /// A configuration for each room's agent; returns the agents' names and the arguments of their processes.
-    pub fn write_agents(&self, played: &Played, host: &str, port: u16) -> anyhow::Result<Vec<(String, Vec<String>)>> {
-        let key = self.agents.join("token.key");
-        create_key_file(&key, 1)?;
-        let path = |path: &Path| path.to_string_lossy().into_owned();
+    /// An agent for each room of the extract; returns the agents' names and the arguments of their processes.
+    pub fn write_agents(&self, played: &Played, broker: &Broker) -> anyhow::Result<Vec<(String, Vec<String>)>> {
+        create_key_file(&self.key(), 1)?;
         let mut agents = Vec::new();
         for (site, room, _) in &played.rooms {
-            let dir = self.agents.join(format!("{site}.{room}"));
-            fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-            let config = dir.join("agent.toml");
-            let text = format!(
-                "# Written by `touchtime demo`.\ntrust = \"{TRUST}\"\nsite = \"{site}\"\nagent = \"{room}\"\ndata-dir = {}\n\n[broker]\nhost = {}\nport = {port}\n\n[collectors]\nrequired = [\"{COLLECTOR}\"]\n\n[tokens]\nkey-file = {}\n\n[sending]\nresend-after-seconds = 2\n",
-                quoted(&path(&dir)),
-                quoted(host),
-                quoted(&path(&key)),
-            );
-            write(&config, text.as_bytes())?;
-            let role = [
-                "role",
-                "agent",
-                "replay",
-                &path(&self.cases),
-                "--mapping",
-                &path(&self.mapping),
-                "--config",
-                &path(&config),
-                "--room",
-                room.as_str(),
-                "--clock",
-                &path(&self.clock),
-            ];
-            agents.push((format!("agent-{site}-{room}"), role.map(str::to_owned).to_vec()));
+            let config = self.write_agent(&format!("{site}.{room}"), (site.as_str(), room.as_str()), broker, "")?;
+            let mut role = self.replay_role(&self.cases, &self.mapping, &config);
+            role.extend(["--room".to_owned(), room.to_string()]);
+            agents.push((format!("agent-{site}-{room}"), role));
         }
         Ok(agents)
     }
+
+    /// The agent that scanners call; returns the arguments of its process.
+    pub fn write_scanners_agent(&self, scanners: &Scanners, broker: &Broker) -> anyhow::Result<Vec<String>> {
+        let config = self.write_agent(SCANNERS_AGENT, (SITE, "scanners"), broker, &scanners.dicom_table())?;
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let role = ["role", "agent", "run", "--config", &path(&config), "--clock", &path(&self.scanners_clock)];
+        Ok(role.map(str::to_owned).to_vec())
+    }
+
+    /// The agent that knows the scanners' appointments; returns the arguments of its process.
+    pub fn write_appointments_agent(&self, scanners: &Scanners, broker: &Broker) -> anyhow::Result<Vec<String>> {
+        let (cases, mapping) = (self.store.join("appointments.csv"), self.store.join("appointments.mapping.toml"));
+        write(&cases, scanner_simulator::csv(&scanners.department).as_bytes())?;
+        write(&mapping, scanner_simulator::MAPPING.as_bytes())?;
+        // That the list of appointments can be read says nothing of the scanners, so its signs of life stand so far apart
+        // that no scanner counts as observed by them.
+        let config =
+            self.write_agent("main.appointments", (SITE, "appointments"), broker, "\n[alive]\nevery-seconds = 3600\n")?;
+        Ok(self.replay_role(&cases, &mapping, &config))
+    }
+
+    fn key(&self) -> PathBuf {
+        self.agents.join("token.key")
+    }
+
+    fn write_agent(
+        &self,
+        folder: &str,
+        (site, agent): (&str, &str),
+        Broker { host, port }: &Broker,
+        more: &str,
+    ) -> anyhow::Result<PathBuf> {
+        let dir = self.agents.join(folder);
+        fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+        let config = dir.join("agent.toml");
+        let text = format!(
+            "# Written by `touchtime demo`.\ntrust = \"{TRUST}\"\nsite = \"{site}\"\nagent = \"{agent}\"\ndata-dir = {}\n\n[broker]\nhost = {}\nport = {port}\n\n[collectors]\nrequired = [\"{COLLECTOR}\"]\n\n[tokens]\nkey-file = {}\n\n[sending]\nresend-after-seconds = 2\n{more}",
+            quoted(&dir.to_string_lossy()),
+            quoted(host),
+            quoted(&self.key().to_string_lossy()),
+        );
+        write(&config, text.as_bytes())?;
+        Ok(config)
+    }
+
+    fn replay_role(&self, cases: &Path, mapping: &Path, config: &Path) -> Vec<String> {
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let (cases, mapping, config, clock) = (path(cases), path(mapping), path(config), path(&self.clock));
+        let role = ["role", "agent", "replay", &cases, "--mapping", &mapping, "--config", &config, "--clock", &clock];
+        role.map(str::to_owned).to_vec()
+    }
+}
+
+/// Where the broker is.
+#[derive(Debug)]
+pub struct Broker {
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: u16,
 }
 
 /// The demo's trust.
 const TRUST: &str = "demo";
+/// The site of the bundled cases, and of the scanners beside them.
+const SITE: &str = "main";
+const SCANNERS_AGENT: &str = "main.scanners";
 /// The demo's collector.
 const COLLECTOR: &str = "c1";
 
@@ -173,9 +234,11 @@ fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     fs::write(file, bytes).with_context(|| format!("{} cannot be written", file.display()))
 }
 
-/// `suite-2` is shown as `Theatre 2`; any other id as it is.
+/// `suite-2` is shown as `Theatre 2`, `ct-1` as `CT 1`; any other id as it is.
 fn room_name(room: &str) -> String {
-    room.strip_prefix("suite-").map_or_else(|| room.to_owned(), |number| format!("Theatre {number}"))
+    let kinds = [("suite-", "Theatre"), ("mri-", "MRI"), ("ct-", "CT")];
+    let named = kinds.iter().find_map(|(prefix, kind)| Some(format!("{kind} {}", room.strip_prefix(prefix)?)));
+    named.unwrap_or_else(|| room.to_owned())
 }
 
 /// `main` is shown as `Main site`.

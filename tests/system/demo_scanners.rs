@@ -1,0 +1,57 @@
+//! The demo's simulated scanners: what was measured of them equals what they say themselves.
+
+use std::path::Path;
+
+use touchtime_tests::peer::free_port;
+use touchtime_tests::programs::{run, touchtime};
+
+const ROOMS: [&str; 4] = ["ct-1", "ct-2", "mri-1", "mri-2"];
+
+fn rows(report: &str, store: &Path) -> Vec<serde_json::Value> {
+    let text = run(touchtime().args(["report", report, "--format", "json", "--store"]).arg(store)).good();
+    serde_json::from_str(&text).expect("JSON rows")
+}
+
+fn sum(rows: &[serde_json::Value], room: &str, column: &str) -> u64 {
+    let of_room = rows.iter().filter(|row| row["room"] == room);
+    of_room.map(|row| row[column].as_u64().unwrap_or_else(|| panic!("{column} of {row}"))).sum()
+}
+
+pub fn measured_is_what_the_simulator_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = dir.path().join("demo");
+    let http = format!("127.0.0.1:{}", free_port());
+    let mut demo = touchtime();
+    demo.args(["demo", "--from", "2022-02-14", "--speed", "max", "--exit-when-done", "--http", &http, "--store"]);
+    let done = run(demo.arg(&store));
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.contains("0 in quarantine, 0 in conflict, 0 lost"), "{}", done.err);
+
+    let account = std::fs::read_to_string(store.join("scanners.json")).expect("an account");
+    let account: serde_json::Value = serde_json::from_str(&account).expect("JSON");
+    let sessions = rows("scanner-sessions", &store);
+    let exported = run(touchtime().args(["export", "events", "-", "--format", "ndjson", "--store"]).arg(&store)).good();
+    for room in ROOMS {
+        let own = &account["rooms"][room];
+        assert!(done.err.contains(&format!("{} exams completed", own["exams_completed"])), "{}", done.err);
+        assert!(own["exams_completed"].as_u64() > Some(100), "{room} worked: {own}");
+        for column in ["exams_completed", "out_of_hours_exams", "exams_discontinued", "booked"] {
+            assert_eq!(sum(&sessions, room, column), own[column].as_u64().expect("a count"), "{room} {column}");
+        }
+        let of_room = || sessions.iter().filter(|row| row["room"] == room);
+        let missed = |row: &serde_json::Value| {
+            row["did_not_attend_rate"].as_f64().unwrap_or(0.0) * row["booked"].as_f64().unwrap_or(0.0)
+        };
+        let missed: f64 = of_room().map(missed).sum();
+        assert_eq!(Some(missed.round()), own["did_not_attend"].as_f64(), "{room}");
+        assert_eq!(of_room().count() as u64, own["sessions"].as_u64().expect("a count"));
+        assert!(of_room().all(|row| row["observed_share"] == 1.0), "{room} was listened to all day");
+        let of_room = |line: &&str| line.contains(&format!("\"room\":\"{room}\"")) && line.contains("performed_step");
+        assert_eq!(exported.lines().filter(of_room).count() as u64, own["messages"].as_u64().expect("a count"));
+    }
+    let database = std::fs::read(store.join("touchtime.db")).expect("a store").to_ascii_lowercase();
+    for invented in ["sim-p", "sim-e", "sim-a", "simulated^"] {
+        assert!(!database.windows(invented.len()).any(|part| part == invented.as_bytes()), "{invented} is stored");
+        assert!(!exported.to_ascii_lowercase().contains(invented), "{invented} is exported");
+    }
+}
