@@ -9,7 +9,7 @@ use utilisation::timeline::{Precedence, Record, RoomTimeline};
 
 use crate::rooms::{LATER, at, measure, scanner, token};
 
-fn record(seq: u64, at: UtcMillis, obs: Observation) -> Record {
+pub fn record(seq: u64, at: UtcMillis, obs: Observation) -> Record {
     let room = scanner(RoomKind::Ct);
     Record {
         id: EventId { stream: StreamId(7), seq: Seq(seq) },
