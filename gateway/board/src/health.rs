@@ -2,6 +2,7 @@
 
 use room_events::topic::AgentAddress;
 use room_events::{ClockQuality, UtcMillis};
+use utilisation::quantity::Minutes;
 
 /// How everything is. What is not known is absent, never 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -71,6 +72,8 @@ pub struct AgentHealth {
     pub refused: u64,
     /// How far its clock can be believed.
     pub clock: ClockQuality,
+    /// How far its clock is ahead of the collector's; absent while that is not known.
+    pub clock_offset: Option<Minutes>,
 }
 
 /// Until when a certificate is valid.

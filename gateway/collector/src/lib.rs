@@ -80,7 +80,7 @@ pub struct Shared {
 pub async fn run(
     settings: Settings,
     writer: Writer,
-    now: impl Fn() -> UtcMillis + Send + 'static,
+    now: impl Fn() -> UtcMillis + Clone + Send + 'static,
     changes: broadcast::Sender<Changed>,
     shared: Shared,
     stop: watch::Receiver<bool>,
@@ -93,10 +93,10 @@ pub async fn run(
     let (answers, to_send) = mpsc::channel(4);
     // SQLite blocks; it has a thread of its own.
     let intake = std::thread::Builder::new().name("intake".to_owned()).spawn({
-        let counts = shared.counts.clone();
+        let (counts, now) = (shared.counts.clone(), now.clone());
         move || intake::run(writer, taken, &answers, &Witnesses { changes, counts }, now)
     })?;
-    link::run(settings, shared, room, to_send, stop).await;
+    link::run(settings, shared, room, to_send, now, stop).await;
     // The link has dropped its end of the room, so the thread ends after its last commit.
     tokio::task::spawn_blocking(move || intake.join())
         .await?

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use delivery::ack::{self, MAX_ACK_BYTES};
 use room_events::topic::Topic;
-use room_events::{RoomId, SiteId};
+use room_events::{RoomId, SiteId, UtcMillis};
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -38,6 +38,7 @@ pub(crate) async fn run(
     shared: Shared,
     room: Room,
     mut answers: mpsc::Receiver<Answers>,
+    now: impl Fn() -> UtcMillis + Clone + Send + 'static,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connection = 0_u64;
@@ -67,8 +68,7 @@ pub(crate) async fn run(
             settings.clone(),
             shared.clone(),
             subscribed,
-            connection,
-            room.clone(),
+            Arriving { connection, room: room.clone(), now: now.clone() },
         ));
         let ended = loop {
             tokio::select! {
@@ -183,14 +183,20 @@ struct Ended {
     why: String,
 }
 
+/// Where a connection's messages go, and when they came.
+struct Arriving<N> {
+    connection: u64,
+    room: Room,
+    now: N,
+}
+
 async fn poll(
     mut event_loop: EventLoop,
     client: AsyncClient,
     settings: Settings,
     shared: Shared,
     subscribed: watch::Sender<Option<Subscribed>>,
-    connection: u64,
-    room: Room,
+    arriving: Arriving<impl Fn() -> UtcMillis>,
 ) -> Ended {
     let mut was_up = false;
     let mut left_out = 0_u64;
@@ -249,7 +255,8 @@ async fn poll(
                 let from = match topic {
                     Some(Topic::Events(from)) => Some(from),
                     Some(Topic::Status(from)) => {
-                        if let Err(error) = shared.statuses.handle_message(from, &publish.payload) {
+                        let received = (!publish.retain).then(&arriving.now);
+                        if let Err(error) = shared.statuses.handle_message(from, &publish.payload, received) {
                             shared.counts.count(|counted| counted.unreadable_statuses += 1);
                             tracing::error!(topic = ?publish.topic, %error, "ignored");
                         }
@@ -269,7 +276,7 @@ async fn poll(
                     continue;
                 }
                 // This task must not wait for room: what would make room waits for this task to send the answers.
-                match room.put(from, publish, connection) {
+                match arriving.room.put(from, publish, arriving.connection) {
                     Ok(()) => {}
                     Err(NoRoom::Full(publish)) => {
                         // There is room for more than a broker may have outstanding, but some send more: mosquitto 2.0.11
@@ -389,7 +396,7 @@ mod tests {
         let settings =
             Settings { host: "127.0.0.1".to_owned(), port: broker.local_addr().unwrap().port(), ..settings(file) };
         let (_nobody_stops_it, stop) = watch::channel(false);
-        let running = tokio::spawn(run(settings, Shared::default(), room, to_send, stop));
+        let running = tokio::spawn(run(settings, Shared::default(), room, to_send, || UtcMillis::MIN, stop));
         drop((taken, answers));
         running.await.unwrap();
     }

@@ -19,6 +19,8 @@ pub struct Probe {
     pub shared: Shared,
     /// The files of TLS, if the connection is encrypted.
     pub tls: Option<TlsFiles>,
+    /// The agents keep the machines' own time, not a played one.
+    pub wall_time: bool,
 }
 
 impl Probe {
@@ -28,7 +30,7 @@ impl Probe {
         Ok(Health {
             collector: Some(self.collector()),
             store: store_health(&self.dir, reader)?,
-            agents: self.shared.statuses.all().into_iter().map(|(agent, status)| agent_health(agent, status)).collect(),
+            agents: self.shared.statuses.all().into_iter().map(|(agent, status)| self.agent(agent, status)).collect(),
             certificates: ends
                 .map(|(key, end)| CertificateHealth { key, not_after: UtcMillis::saturating(end.saturating_mul(1000)) })
                 .collect(),
@@ -58,19 +60,21 @@ impl Probe {
             last_stored: counted.last_stored,
         }
     }
-}
 
-fn agent_health(agent: AgentAddress, status: Status) -> AgentHealth {
-    AgentHealth {
-        agent,
-        online: status.online,
-        at: status.at,
-        version: status.version.to_string(),
-        waiting: status.depth,
-        oldest: status.oldest,
-        lost: status.lost,
-        refused: status.refused,
-        clock: status.clock,
+    fn agent(&self, agent: AgentAddress, status: Status) -> AgentHealth {
+        let offset = self.shared.statuses.clock_offset(&agent);
+        AgentHealth {
+            clock_offset: offset.filter(|_| self.wall_time),
+            agent,
+            online: status.online,
+            at: status.at,
+            version: status.version.to_string(),
+            waiting: status.depth,
+            oldest: status.oldest,
+            lost: status.lost,
+            refused: status.refused,
+            clock: status.clock,
+        }
     }
 }
 
@@ -114,7 +118,7 @@ mod tests {
         let payload = br#"{"v":1,"stream":"0000000000000000000000000000beef","first":3,"floor":3,"events":[{"v":1,"at":7000,"captured":7000,"mono":0,"clock":"external","source":"s","order":1,"room":"suite-1","obs":{"alive":{}}},{"v":9}]}"#;
         let _ = writer.commit(&[Inbound { from: &from, payload }], UtcMillis::MIN).unwrap();
 
-        let probe = Probe { dir: dir.path().to_owned(), shared: Shared::default(), tls: None };
+        let probe = Probe { dir: dir.path().to_owned(), shared: Shared::default(), tls: None, wall_time: true };
         let health = probe.health(&Reader::open(dir.path()).unwrap()).unwrap();
         let store = health.store;
         assert_eq!(store.last_event, Some(UtcMillis::saturating(7000)));

@@ -67,6 +67,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         dir: config.store.dir.clone(),
         shared: shared.clone(),
         tls: config.broker.tls().map_err(anyhow::Error::msg)?,
+        wall_time: matches!(clock, Clock::Wall),
     });
     let source = std::sync::Arc::new(source);
     let writing = summary::Writing {

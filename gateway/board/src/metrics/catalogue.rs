@@ -72,6 +72,8 @@ families! {
         "Publishes that the broker refused on the agent's connection.";
     AGENT_CLOCK: Gauge "touchtime_agent_clock" [""] ("trust" "site" "agent" "quality")
         "1 for how far the agent's clock can be believed: synchronised, holdover, unset, external.";
+    AGENT_OFFSET: Gauge "touchtime_agent_clock_offset_seconds" ["seconds"] ("trust" "site" "agent")
+        "How far the agent's clock is ahead of the collector's, less the time that its last word was under way.";
 
     ROOM: Info "touchtime_room_info" [""] ("trust" "site" "room" "kind" "name")
         "A room that is configured or was heard of, and what it is.";

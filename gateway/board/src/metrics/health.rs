@@ -1,6 +1,7 @@
 //! How the collector, its store and its agents are, as samples.
 
 use room_events::{ClockQuality, UtcMillis};
+use utilisation::quantity::Minutes;
 
 use super::catalogue as m;
 use super::exposition::Scrape;
@@ -56,6 +57,7 @@ fn add_agent(scrape: &mut Scrape, agent: &AgentHealth) {
     scrape.add(&m::AGENT_REFUSED, &of, count(agent.refused));
     let qualities = [ClockQuality::Synchronised, ClockQuality::Holdover, ClockQuality::Unset, ClockQuality::External];
     scrape.add_state(&m::AGENT_CLOCK, &of, &qualities.map(quality), quality(agent.clock));
+    scrape.add_known(&m::AGENT_OFFSET, &of, agent.clock_offset.map(length));
 }
 
 const fn quality(clock: ClockQuality) -> &'static str {
@@ -76,6 +78,11 @@ pub(super) fn seconds(at: UtcMillis) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
 pub(super) fn count(count: u64) -> f64 {
     count as f64
+}
+
+#[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
+pub(super) fn length(time: Minutes) -> f64 {
+    time.millis() as f64 / 1000.0
 }
 
 fn yes(is: bool) -> f64 {

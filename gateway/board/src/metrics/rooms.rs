@@ -9,7 +9,7 @@ use utilisation::scanner::{By, aggregate};
 
 use super::catalogue as m;
 use super::exposition::Scrape;
-use super::health::{count, seconds};
+use super::health::{count, length, seconds};
 use crate::board_row::standing;
 use crate::room_state::{RoomState, RoomView};
 use crate::scanner_state::{ScanState, ScannerView};
@@ -138,9 +138,4 @@ fn add_scanner(scrape: &mut Scrape, of: [&str; 3], day: &SiteDay, room: &RoomDay
         scrape.add_known(&m::SCANNER_TARGET, &of, sums.target);
         scrape.add_known(&m::SCANNER_SHORT, &of, sums.short_of_target.map(f64::from));
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285,000 years")]
-fn length(time: Minutes) -> f64 {
-    time.millis() as f64 / 1000.0
 }

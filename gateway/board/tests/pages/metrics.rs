@@ -6,6 +6,7 @@ use board::health::{AgentHealth, CertificateHealth, CollectorHealth, Health, Sto
 use board::source::SourceError;
 use room_events::topic::AgentAddress;
 use room_events::{ClockQuality, UtcMillis};
+use utilisation::quantity::Minutes;
 
 use crate::board::scanning;
 use crate::fixed_source::FixedSource;
@@ -29,6 +30,7 @@ fn health(now: UtcMillis) -> Health {
         lost: 0,
         refused: 0,
         clock: ClockQuality::Synchronised,
+        clock_offset: Some(Minutes::from_millis(-20)),
     };
     let unwell = AgentHealth {
         agent: agent("th-1"),
@@ -38,6 +40,7 @@ fn health(now: UtcMillis) -> Health {
         lost: 2,
         refused: 1,
         clock: ClockQuality::Unset,
+        clock_offset: None,
         ..well.clone()
     };
     Health {
