@@ -24,6 +24,8 @@ pub enum Peer {
     Hl7,
     /// The monitoring system of Debian's package `prometheus`, which brings `promtool`.
     Prometheus,
+    /// The engine of Debian's package `influxdb`.
+    InfluxDb,
 }
 
 impl Peer {
@@ -39,6 +41,7 @@ impl Peer {
             Self::Storescu if Self::Pynetdicom.program().is_none() => &[],
             Self::Storescu => &["/usr/bin/storescu"],
             Self::Hl7 => return Self::Mosquitto.program().and_then(|_| mllp_send()),
+            Self::InfluxDb => &["/usr/bin/influxd", "/usr/sbin/influxd"],
             Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with_pynetdicom()),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())

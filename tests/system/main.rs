@@ -9,6 +9,7 @@ mod demo_scanners;
 mod dicom;
 mod hl7;
 mod hostile;
+mod influxdb;
 mod no_std;
 mod path;
 mod prometheus;
@@ -78,6 +79,16 @@ fn main() -> std::process::ExitCode {
             Peer::Wlmscpfs,
             "what_the_worklist_books_changes_and_removes_reaches_the_store",
             dicom::the_worklist_is_followed,
+        ),
+        needs(
+            Peer::InfluxDb,
+            "an_outage_of_influxdb_or_a_wiped_one_is_caught_up_exactly",
+            influxdb::an_outage_or_a_wiped_database_is_caught_up_exactly,
+        ),
+        needs(
+            Peer::InfluxDb,
+            "a_list_that_moves_leaves_nothing_wrong_in_influxdb",
+            influxdb::a_list_that_moves_and_what_is_refused_leave_nothing_wrong,
         ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),

@@ -129,7 +129,9 @@ fn forget_exports(file: &Path) -> Result<(), StoreError> {
     let connection =
         Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(broken)?;
-    connection.execute_batch("DELETE FROM exports; UPDATE exported SET digest = 0").map_err(broken)?;
+    connection
+        .execute_batch("UPDATE exports SET through = NULL, asked = asked + 1; UPDATE exported SET digest = 0")
+        .map_err(broken)?;
     connection.close().map_err(|(_, error)| broken(error))?;
     File::open(file).and_then(|file| file.sync_all()).map_err(|problem| at(file, problem))
 }

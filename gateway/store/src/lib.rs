@@ -26,7 +26,7 @@ use rusqlite::ErrorCode;
 
 pub use backup::{BackedUp, Restored, backup, restore};
 pub use gaps::Gap;
-pub use outgoing::{Change, DeadLetter, Exported, Exports, MOST_CHANGES, MOST_DEAD_LETTERS, Span};
+pub use outgoing::{Change, DeadLetter, Exported, Exports, MOST_CHANGES, MOST_DEAD_LETTERS, Position, Span};
 pub use place::place_of;
 pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
 pub use reader::{Conflict, Held, Reader, RoomRow};

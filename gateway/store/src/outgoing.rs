@@ -123,6 +123,17 @@ impl Reader {
     }
 }
 
+/// How far an exporter has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Position {
+    /// The number of the last change that is exported; absent: all is to be exported.
+    pub through: Option<u64>,
+    /// The settings that it was exported under.
+    pub settings: String,
+    /// How often it was asked to start again.
+    asked: i64,
+}
+
 /// What an exporter sent of one subject, a list or a month, and under which keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
@@ -170,22 +181,23 @@ impl Exports {
         Ok(Self { connection, name, _lock: lock })
     }
 
-    /// The number of the last change that is exported, and the settings that it was exported under.
-    pub fn position(&self) -> Result<Option<(u64, String)>, StoreError> {
-        let row: Option<(i64, String)> = self
+    /// How far it has come.
+    pub fn position(&self) -> Result<Position, StoreError> {
+        let row: Option<(Option<i64>, String, i64)> = self
             .connection
-            .prepare_cached("SELECT through, settings FROM exports WHERE name = ?1")?
-            .query_row([self.name], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached("SELECT through, settings, asked FROM exports WHERE name = ?1")?
+            .query_row([self.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        Ok(row.map(|(through, settings)| (u64::try_from(through).unwrap_or(0), settings)))
+        let Some((through, settings, asked)) = row else { return Ok(Position::default()) };
+        Ok(Position { through: through.map(|through| u64::try_from(through).unwrap_or(0)), settings, asked })
     }
 
-    /// Everything up to this change is exported.
-    pub fn advance(&mut self, through: u64, settings: &str) -> Result<(), StoreError> {
+    /// Everything up to this change is exported under these settings, unless it was asked to start again since `from`.
+    pub fn advance(&mut self, from: &Position, through: u64, settings: &str) -> Result<(), StoreError> {
         self.connection.execute(
-            "INSERT INTO exports VALUES (?1, ?2, ?3)
-             ON CONFLICT (name) DO UPDATE SET through = excluded.through, settings = excluded.settings",
-            params![self.name, i64::try_from(through).unwrap_or(i64::MAX), settings],
+            "INSERT INTO exports VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) DO UPDATE
+             SET through = excluded.through, settings = excluded.settings WHERE asked = excluded.asked",
+            params![self.name, i64::try_from(through).unwrap_or(i64::MAX), settings, from.asked],
         )?;
         Ok(())
     }
@@ -195,7 +207,10 @@ impl Exports {
     pub fn start_again(&mut self, doubted: impl Fn(&str) -> bool) -> Result<u64, StoreError> {
         let subjects = self.subjects("")?;
         let transaction = self.connection.transaction()?;
-        transaction.execute("DELETE FROM exports WHERE name = ?1", [self.name])?;
+        transaction.execute(
+            "INSERT INTO exports VALUES (?1, NULL, '', 1) ON CONFLICT (name) DO UPDATE SET through = NULL, asked = asked + 1",
+            [self.name],
+        )?;
         let mut again = 0;
         for subject in subjects.iter().filter(|subject| doubted(subject)) {
             // No digest is this one.

@@ -10,7 +10,7 @@
 //!   quarantine        what could not be decoded or came under a wrong agent, the bytes as they came
 //!   gaps              sequence numbers declared gone by their agent
 //!   changes           which rooms each commit touched, and where in time: what exporters go by; the newest 200,000
-//!   exports           how far each exporter has come
+//!   exports           how far each exporter has come (nowhere: all is to be exported), and how often it was asked to start again
 //!   exported          what each exporter has sent, so that what is no longer so can be taken back
 //!   dead_letters      what a receiver of exports would not have, for people to see
 //! touchtime.lock      held shared by each writer, alone by what replaces the database
@@ -79,7 +79,9 @@ CREATE TABLE changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL REFERENCES rooms,
     first INTEGER NOT NULL, last INTEGER NOT NULL, alive_only INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE exports (name TEXT PRIMARY KEY, through INTEGER NOT NULL, settings TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE exports (
+    name TEXT PRIMARY KEY, through INTEGER, settings TEXT NOT NULL, asked INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE exported (
     export TEXT NOT NULL, subject TEXT NOT NULL, digest INTEGER NOT NULL, points TEXT NOT NULL,
     PRIMARY KEY (export, subject)

@@ -60,19 +60,27 @@ fn an_exporter_goes_on_where_it_stopped_and_knows_what_it_sent() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
     let mut exports = Exports::open(dir.path(), "influxdb").unwrap();
-    assert_eq!(exports.position().unwrap(), None);
-    exports.advance(7, "window").unwrap();
+    let nowhere = exports.position().unwrap();
+    assert_eq!(nowhere.through, None);
+    exports.advance(&nowhere, 7, "window").unwrap();
     let sent =
         |subject: &str, points: &str| Exported { subject: subject.to_owned(), digest: 5, points: points.to_owned() };
     exports.record(&[sent("list main.suite-1", "a"), sent("list main.suite-2", "b"), sent("month", "c")]).unwrap();
     exports.record(&[sent("list main.suite-2", "")]).unwrap();
     drop(exports);
     let mut exports = Exports::open(dir.path(), "influxdb").unwrap();
-    assert_eq!(exports.position().unwrap(), Some((7, "window".to_owned())));
+    let there = exports.position().unwrap();
+    assert_eq!((there.through, there.settings.as_str()), (Some(7), "window"));
     assert_eq!(exports.subjects("list ").unwrap(), ["list main.suite-1"]);
     assert_eq!(exports.sent("month").unwrap(), Some(sent("month", "c")));
     assert_eq!(exports.start_again(|subject| subject == "month").unwrap(), 1);
-    assert_eq!((exports.position().unwrap(), exports.sent("month").unwrap().unwrap().digest), (None, 0));
+    assert_eq!((exports.position().unwrap().through, exports.sent("month").unwrap().unwrap().digest), (None, 0));
+    // What was begun before it was asked to start again does not count.
+    exports.advance(&there, 8, "window").unwrap();
+    assert_eq!(exports.position().unwrap().through, None);
+    let again = exports.position().unwrap();
+    exports.advance(&again, 8, "window").unwrap();
+    assert_eq!(exports.position().unwrap().through, Some(8));
     assert_eq!(exports.sent("list main.suite-1").unwrap().unwrap().digest, 5);
     assert_eq!(Exports::open(dir.path(), "other").unwrap().sent("month").unwrap(), None);
 }
@@ -97,12 +105,12 @@ fn a_backup_that_is_put_back_makes_exporters_start_again() {
     let dir = tempfile::tempdir().unwrap();
     let _ = commit(&mut open(dir.path()), &[message(1, 1, &[stamp(1, minute(5))])]);
     let mut exports = Exports::open(dir.path(), "influxdb").unwrap();
-    exports.advance(1, "window").unwrap();
+    exports.advance(&store::Position::default(), 1, "window").unwrap();
     exports.record(&[Exported { subject: "list".to_owned(), digest: 5, points: "a".to_owned() }]).unwrap();
     drop(exports);
     let copy = dir.path().join("copy.db");
     store::backup(dir.path(), &copy).unwrap();
     store::restore(dir.path(), &copy, minute(9)).unwrap();
     let exports = Exports::open(dir.path(), "influxdb").unwrap();
-    assert_eq!((exports.position().unwrap(), exports.sent("list").unwrap().unwrap().digest), (None, 0));
+    assert_eq!((exports.position().unwrap().through, exports.sent("list").unwrap().unwrap().digest), (None, 0));
 }

@@ -121,16 +121,15 @@ impl Exporter {
         let now = self.with.clock.now();
         let through = reader.last_change()?;
         let (settings, today) = (self.fingerprint(&reader)?, utc_today(now));
-        let position = exports.position()?.and_then(|(at, noted)| {
-            let (known, day) = noted.split_once(' ')?;
-            (known == settings).then_some((at, day.parse::<NaiveDate>().ok()?))
-        });
-        let changes = match position {
+        let position = exports.position()?;
+        let noted = position.settings.split_once(' ').filter(|(known, _)| *known == settings);
+        let since = position.through.zip(noted.and_then(|(_, day)| day.parse::<NaiveDate>().ok()));
+        let changes = match since {
             Some((at, _)) => reader.changes_after(at)?,
             None => None,
         };
         let mut tasks = Vec::new();
-        match (position, changes) {
+        match (since, changes) {
             (Some((_, last_day)), Some(changes)) => {
                 for change in changes {
                     let room = room_of(&change.room);
@@ -172,7 +171,7 @@ impl Exporter {
             self.health(&reader, minute)?;
         }
         self.flush(&mut exports).await?;
-        exports.advance(through, &format!("{settings} {today}"))?;
+        exports.advance(&position, through, &format!("{settings} {today}"))?;
         Ok(())
     }
 

@@ -22,11 +22,12 @@ pub fn run(command: &Influx) -> anyhow::Result<()> {
             must_exist(store)?;
             let (reader, exports) = (Reader::open(store)?, Exports::open(store, EXPORT)?);
             let mut out = output::open(None)?;
-            match exports.position()? {
+            let position = exports.position()?;
+            match position.through {
                 None => writeln!(out, "nothing is exported yet, or all of it is to be exported again")?,
-                Some((through, settings)) => {
+                Some(through) => {
                     let behind = reader.last_change()?.saturating_sub(through);
-                    let day = settings.split(' ').nth(1).unwrap_or("unknown");
+                    let day = position.settings.split(' ').nth(1).unwrap_or("unknown");
                     writeln!(out, "{behind} changes wait to be exported; figures were last exported on {day}")?;
                 }
             }

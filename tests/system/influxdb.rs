@@ -1,0 +1,192 @@
+//! What reaches InfluxDB is what `report` says, whatever happens to the engine in between.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use touchtime_tests::influxdb::InfluxDb;
+use touchtime_tests::peer::{Running, await_within, free_port};
+use touchtime_tests::programs::{run, touchtime};
+
+use crate::path::rows;
+
+/// Columns of a report and the fields that add up to them.
+const SAME: &[(&str, &str)] = &[
+    ("planned_min", "planned_min"),
+    ("capped_min", "capped_min"),
+    ("touch_min", "touch_min"),
+    ("capped_sum_min", "capped_sum_min"),
+    ("capped_duration_min", "capped_duration_min"),
+    ("overlap_min", "overlap_min"),
+    ("late_start_min", "late_start_min"),
+    ("early_finish_min", "early_finish_min"),
+    ("overrun_min", "overrun_min"),
+    ("gaps_in_session_min", "gaps_min"),
+    ("turnovers", "turnovers"),
+    ("turnover_min", "turnover_min"),
+    ("cases_completed", "cases_completed"),
+];
+
+/// A minute passes before a collector looks at what another process has written.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+struct Exporting<'d> {
+    dir: &'d Path,
+    store: PathBuf,
+    collector: Option<Running>,
+}
+
+impl<'d> Exporting<'d> {
+    /// A store of the bundled cases, and a collector that exports it and hears of nobody.
+    fn start(dir: &'d Path, influxdb: &InfluxDb) -> Self {
+        let store = dir.join("store");
+        let http = format!("127.0.0.1:{}", free_port());
+        let demo = ["demo", "--speed", "max", "--exit-when-done", "--http", &http, "--store"];
+        run(touchtime().args(demo).arg(&store)).good();
+        let text = format!(
+            "trust = 'demo'\n[store]\ndir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {}\n[board]\nlisten = '127.0.0.1:{}'\n\
+             [influxdb]\nurl = 'http://127.0.0.1:{}'\nbucket = 'touchtime'\ntoken-file = '{}'\n",
+            store.display(),
+            free_port(),
+            free_port(),
+            influxdb.shim(),
+            dir.join("token").display(),
+        );
+        fs::write(dir.join("gateway.toml"), text).expect("written");
+        fs::write(dir.join("token"), "user:secret\n").expect("written");
+        let mut exporting = Self { dir, store, collector: None };
+        exporting.start_again();
+        exporting
+    }
+
+    fn start_again(&mut self) {
+        self.collector = None;
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("log")).expect("a log");
+        let mut command: Command = touchtime();
+        command.args(["run", "--config"]).arg(self.dir.join("gateway.toml")).stderr(log);
+        self.collector = Some(Running::start(&mut command));
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    /// What `report` says now.
+    fn reported(&self) -> Vec<f64> {
+        let csv = run(touchtime().args(["report", "sessions", "--format", "csv", "--store"]).arg(&self.store)).good();
+        let rows = rows(&csv);
+        let sum = |column: &str| rows.iter().map(|row| row[column].parse::<f64>().unwrap_or(0.0)).sum::<f64>();
+        SAME.iter().map(|(column, _)| sum(column)).chain([rows.len() as f64]).collect()
+    }
+
+    /// Waits until InfluxDB says the same.
+    fn await_the_same(&self, influxdb: &InfluxDb) {
+        let reported = self.reported();
+        await_within(
+            PATIENCE,
+            || format!("InfluxDB has {reported:?}; it has {:?}\n{}", exported(influxdb), self.log()),
+            || exported(influxdb) == reported,
+        );
+    }
+}
+
+fn exported(influxdb: &InfluxDb) -> Vec<f64> {
+    let sums: Vec<String> = SAME.iter().map(|(_, field)| format!("sum({field})")).collect();
+    influxdb.numbers(&format!("SELECT {}, sum(sessions) FROM touchtime_list WHERE measured = 1", sums.join(", ")))
+}
+
+fn count(influxdb: &InfluxDb, measurement: &str, field: &str) -> f64 {
+    influxdb.numbers(&format!("SELECT count({field}) FROM {measurement}")).first().copied().unwrap_or(0.0)
+}
+
+pub fn an_outage_or_a_wiped_database_is_caught_up_exactly() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut influxdb = InfluxDb::start(dir.path());
+    let mut exporting = Exporting::start(dir.path(), &influxdb);
+    // In the middle of it, if the machine is slow enough; else just after.
+    await_within(PATIENCE, || exporting.log(), || count(&influxdb, "touchtime_list", "sessions") > 0.0);
+    influxdb.kill();
+    influxdb.start_again();
+    exporting.await_the_same(&influxdb);
+    assert_eq!(exporting.reported()[0], 120_465.0);
+    // A state for each change of a room: at least the beginning and end of each of the 312 lists.
+    assert!(count(&influxdb, "touchtime_room_state", "state_code") > 624.0);
+    await_within(PATIENCE, || exporting.log(), || count(&influxdb, "touchtime_trend", "value") > 0.0);
+    let trend = "SELECT last(value) FROM touchtime_trend WHERE grouping = 'trust' AND period = 'month' \
+                 AND measure = 'capped_utilisation' AND time < '2022-02-01'";
+    let months = run(touchtime().args(["report", "months", "--format", "csv", "--store"]).arg(&exporting.store)).good();
+    let january: f64 = rows(&months)[0]["capped_utilisation"].parse().expect("a number");
+    assert_eq!(influxdb.numbers(trend), [january]);
+
+    // Killed with the engine away: nothing is noted as sent that was not.
+    influxdb.kill();
+    influxdb.wipe();
+    exporting.start_again();
+    influxdb.start_again();
+    let done = run(touchtime().args(["influx", "resend", "--store"]).arg(&exporting.store));
+    assert!(done.err.contains("will be sent again"), "{}", done.err);
+    exporting.await_the_same(&influxdb);
+    let status = run(touchtime().args(["influx", "status", "--store"]).arg(&exporting.store)).good();
+    assert!(status.contains("0 points were refused"), "{status}");
+}
+
+pub fn a_list_that_moves_and_what_is_refused_leave_nothing_wrong() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let influxdb = InfluxDb::start(dir.path());
+    // A field of another type was there before us: what meets it is refused, and nothing else.
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", influxdb.port)).expect("it listens");
+    // Types are kept by the week.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+    let line = format!("touchtime_store,trust=demo,collector=c1 gone=\"none\" {now}");
+    std::io::Write::write_all(
+        &mut stream,
+        format!(
+            "POST /write?db=touchtime&precision=ms HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{line}",
+            line.len()
+        )
+        .as_bytes(),
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
+    assert!(answer.contains("204"), "{answer}");
+    let mut exporting = Exporting::start(dir.path(), &influxdb);
+    exporting.await_the_same(&influxdb);
+    let letters = || run(touchtime().args(["influx", "dead-letters", "--store"]).arg(&exporting.store)).good();
+    await_within(PATIENCE, || exporting.log(), || letters().contains("touchtime_store,collector=c1"));
+    assert!(letters().contains("field type conflict"), "{}", letters());
+
+    // The plan of a list is moved by two days: its cases count outside of it now.
+    let at = "SELECT sum(sessions), sum(planned_min), sum(touch_min) FROM touchtime_list WHERE room = 'suite-1' AND \
+              time >= '2022-01-03' AND time < '2022-01-04'";
+    assert_eq!(influxdb.numbers(at)[0], 1.0);
+    exporting.collector = None;
+    import_moved_plan(&exporting.store, dir.path());
+    exporting.start_again();
+    let before = exporting.reported();
+    exporting.await_the_same(&influxdb);
+    assert!(before[1] < 89_136.0, "{before:?}");
+    assert_eq!(influxdb.numbers(at), [0.0, 0.0, 0.0]);
+}
+
+/// The plan of suite-1's list of 3 January again, two days later, under another stream.
+fn import_moved_plan(store: &Path, dir: &Path) {
+    const TWO_DAYS: i64 = 2 * 86_400_000;
+    let all = dir.join("events.ndjson");
+    run(touchtime().args(["export", "events", "--format", "ndjson", "--store"]).arg(store).arg(&all)).good();
+    let text = fs::read_to_string(&all).expect("exported");
+    let plan = text.lines().find(|line| line.contains("plan_revision") && line.contains("2022-01-03")).expect("a plan");
+    let mut line: Value = serde_json::from_str(plan).expect("JSON");
+    line["stream"] = "000000000000000000000000000000aa".into();
+    line["seq"] = 1.into();
+    let event = &mut line["event"];
+    event["order"] = (event["order"].as_u64().expect("an order") + 1).into();
+    let plan = &mut event["obs"]["plan_revision"];
+    for key in ["start", "end"] {
+        plan[key] = (plan[key].as_i64().expect("an instant") + TWO_DAYS).into();
+    }
+    fs::write(&all, format!("{line}\n")).expect("written");
+    run(touchtime().args(["import", "events", "--store"]).arg(store).arg(&all)).good();
+}
