@@ -77,6 +77,19 @@ impl InfluxDb {
         answer
     }
 
+    /// Writes a line with the engine's own time.
+    pub fn write(&self, line: &str) {
+        let mut stream = connect(self.port);
+        write!(
+            stream,
+            "POST /write?db=touchtime HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{line}",
+            line.len()
+        )
+        .expect("sent");
+        let (head, body) = response(stream);
+        assert!(head.contains(" 204 "), "{line}: {head}{}", String::from_utf8_lossy(&body));
+    }
+
     /// The numbers of the first row of the answer, without its time.
     pub fn numbers(&self, question: &str) -> Vec<f64> {
         let answer = self.query(question);
@@ -136,42 +149,40 @@ fn response(mut stream: TcpStream) -> (String, Vec<u8>) {
     (head, body)
 }
 
-/// Answers the requests of one connection; a dead engine ends it, as a dead server does.
+/// Answers the request of one connection; a dead engine ends it, as a dead server does.
 fn serve(client: TcpStream, upstream: u16) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let mut client = client;
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).ok()? == 0 {
-                return None;
-            }
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
         }
-        let header = |name: &str| {
-            head.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)))
-        };
-        let length: usize = header("content-length").and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let target = head.split_whitespace().nth(1)?;
-        let value = |key: &str| {
-            target.split(['?', '&']).find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default()
-        };
-        let (bucket, precision) = (value("bucket"), value("precision"));
-        let packed = header("content-encoding").map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
-        let mut engine = TcpStream::connect(("127.0.0.1", upstream)).ok()?;
-        write!(
-            engine,
-            "POST /write?db={bucket}&precision={precision} HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\n\
-             Content-Encoding: {packed}\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .ok()?;
-        engine.write_all(&body).ok()?;
-        let mut answer = Vec::new();
-        engine.read_to_end(&mut answer).ok()?;
-        client.write_all(&answer).ok()?;
-        // The engine's answer says that its connection closes.
-        return None;
     }
+    let header = |name: &str| {
+        head.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)))
+    };
+    let length: usize = header("content-length").and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let target = head.split_whitespace().nth(1)?;
+    let value = |key: &str| {
+        target.split(['?', '&']).find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default()
+    };
+    let (bucket, precision) = (value("bucket"), value("precision"));
+    let packed = header("content-encoding").map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
+    let mut engine = TcpStream::connect(("127.0.0.1", upstream)).ok()?;
+    write!(
+        engine,
+        "POST /write?db={bucket}&precision={precision} HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\n\
+         Content-Encoding: {packed}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .ok()?;
+    engine.write_all(&body).ok()?;
+    let mut answer = Vec::new();
+    engine.read_to_end(&mut answer).ok()?;
+    client.write_all(&answer).ok()?;
+    // The engine's answer says that its connection closes.
+    Some(())
 }

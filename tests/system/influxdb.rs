@@ -136,22 +136,7 @@ pub fn a_list_that_moves_and_what_is_refused_leave_nothing_wrong() {
     let dir = tempfile::tempdir().expect("a folder");
     let influxdb = InfluxDb::start(dir.path());
     // A field of another type was there before us: what meets it is refused, and nothing else.
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", influxdb.port)).expect("it listens");
-    // Types are kept by the week.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
-    let line = format!("touchtime_store,trust=demo,collector=c1 gone=\"none\" {now}");
-    std::io::Write::write_all(
-        &mut stream,
-        format!(
-            "POST /write?db=touchtime&precision=ms HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{line}",
-            line.len()
-        )
-        .as_bytes(),
-    )
-    .expect("sent");
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
-    assert!(answer.contains("204"), "{answer}");
+    influxdb.write("touchtime_store,trust=demo,collector=c1 gone=\"none\"");
     let mut exporting = Exporting::start(dir.path(), &influxdb);
     exporting.await_the_same(&influxdb);
     let letters = || run(touchtime().args(["influx", "dead-letters", "--store"]).arg(&exporting.store)).good();

@@ -227,8 +227,10 @@ impl Exporter {
             asked && !present.contains(name.as_str()) && !found.elsewhere.contains_key(name)
         });
         let gone: Vec<Subject> = gone.map(|name| Subject { name, points: Vec::new() }).collect();
-        for subject in found.subjects.into_iter().chain(gone) {
-            self.trends_due |= self.put(exports, &subject)? && subject.name.starts_with("list/");
+        let subjects: Vec<Subject> = found.subjects.into_iter().chain(gone).collect();
+        let live = keys_of(&subjects)?;
+        for subject in &subjects {
+            self.trends_due |= self.put(exports, subject, &live)? && subject.name.starts_with("list/");
         }
         if self.lines.len() >= LINES_KEPT {
             self.flush(exports).await?;
@@ -264,7 +266,7 @@ impl Exporter {
         let gone = exports.subjects("trend/")?.into_iter().filter(|name| !present.contains(name));
         let gone: Vec<Subject> = gone.map(|name| Subject { name, points: Vec::new() }).collect();
         for subject in subjects.iter().chain(&gone) {
-            self.put(exports, subject)?;
+            self.put(exports, subject, &BTreeSet::new())?;
             if self.lines.len() >= LINES_KEPT {
                 self.flush(exports).await?;
             }
@@ -273,8 +275,9 @@ impl Exporter {
         Ok(())
     }
 
-    /// Takes a subject for the next flush, if it is not what was sent. Says whether it was taken.
-    fn put(&mut self, exports: &Exports, subject: &Subject) -> anyhow::Result<bool> {
+    /// Takes a subject for the next flush, if it is not what was sent. Says whether it was taken. Where another subject has a
+    /// point by now, `live`, none is taken back.
+    fn put(&mut self, exports: &Exports, subject: &Subject, live: &BTreeSet<String>) -> anyhow::Result<bool> {
         let (mut lines, mut keys) = (Vec::new(), Vec::new());
         for point in &subject.points {
             keys.push(point.key()?);
@@ -286,7 +289,7 @@ impl Exporter {
             return Ok(false);
         }
         let before = sent.map(|sent| sent.points).unwrap_or_default();
-        let gone = before.lines().filter(|key| !keys.iter().any(|there| there == key));
+        let gone = before.lines().filter(|key| !keys.iter().any(|there| there == key) && !live.contains(*key));
         self.lines.extend(gone.filter_map(|key| taken_back(key, &subject.points)));
         self.lines.append(&mut lines);
         self.sent.push(Exported { subject: subject.name.clone(), digest, points: keys.join("\n") });
@@ -327,6 +330,11 @@ impl Exporter {
         exports.record(&std::mem::take(&mut self.sent))?;
         Ok(())
     }
+}
+
+fn keys_of(subjects: &[Subject]) -> anyhow::Result<BTreeSet<String>> {
+    let points = subjects.iter().flat_map(|subject| &subject.points);
+    Ok(points.map(Point::key).collect::<Result<_, _>>()?)
 }
 
 /// One task for each room: all days that anything asks for.
