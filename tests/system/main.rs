@@ -7,6 +7,7 @@ mod collectors;
 mod command_line;
 mod demo_scanners;
 mod dicom;
+mod dicom_limits;
 mod hl7;
 mod hostile;
 mod influxdb;
@@ -89,6 +90,10 @@ fn main() -> std::process::ExitCode {
             Peer::InfluxDb,
             "a_list_that_moves_leaves_nothing_wrong_in_influxdb",
             influxdb::a_list_that_moves_and_what_is_refused_leave_nothing_wrong,
+        ),
+        test(
+            "a_scanner_that_keeps_to_no_limit_ends_its_own_association_only",
+            dicom_limits::a_scanner_that_keeps_to_no_limit,
         ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),

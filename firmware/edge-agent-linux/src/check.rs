@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::extract_file::read_mapping;
 use crate::link;
+use crate::scanners_file::ScannersFile;
 use crate::token_key::TokenKey;
 
 /// An event in the outbox, by rule of thumb.
@@ -51,6 +52,16 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
         let remedy =
             |error| format!("{} cannot be read: {error} (make it, or let the agent's user read it)", path.display());
         find("extract.folder", read.map_err(remedy));
+    }
+    if let Some(listen) = config.dicom.listen {
+        let heard = ScannersFile::read(&config.data_dir);
+        let problems = heard.map(|heard| heard.problems(config.dicom.clock_limit_seconds)).unwrap_or_default();
+        if problems.is_empty() {
+            find("scanners", Ok(format!("{} may call {listen}", config.dicom.scanners.len())));
+        }
+        for problem in problems {
+            find("scanners", Err(problem));
+        }
     }
     let clock = &config.clock.synchronised_file;
     find(

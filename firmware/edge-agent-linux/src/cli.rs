@@ -20,13 +20,14 @@ use crate::agent::{Agent, Shared};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, model};
 #[cfg(feature = "dicom")]
-use crate::dicom::{DicomFeed, KnownBookings, WorklistFeed};
+use crate::dicom::{DicomFeed, Heard, KnownBookings, WorklistFeed};
 use crate::extract_file::{self, ExtractFile, Paths};
 #[cfg(feature = "hl7")]
 use crate::hl7::Hl7Feed;
 use crate::outbox::{Contents, OutboxError};
 use crate::played::PlayedTime;
 use crate::replay::Replay;
+use crate::scanners_file::ScannersFile;
 use crate::status_file::{self, CollectorEntry, StatusFile, StreamEntry};
 use crate::token_key::{TokenKey, create_key_file};
 use crate::watch::ExtractFeed;
@@ -181,14 +182,15 @@ async fn run_agent(config: Config, clock: Option<PathBuf>) -> anyhow::Result<Exi
         Some(file) => Clock::played(read_clock(&file).or_misuse()?),
         None => Clock::system(config.clock.synchronised_file.clone()),
     };
-    let feeds = Feeds::of(&config).or_misuse()?;
+    let clock = Arc::new(clock);
+    let feeds = Feeds::of(&config, &clock).or_misuse()?;
     if feeds.is_none() {
         tracing::warn!(
             "no feed is configured: the agent only sends what its outbox holds (see extract.folder, dicom.listen, hl7.listen)"
         );
     }
     let mut signals = Signals::new()?;
-    let running = Running::start(&config, Arc::new(clock))?;
+    let running = Running::start(&config, clock)?;
     let mut tasks = feeds.start(&running.shared);
     let ended = tokio::select! {
         () = signals.next() => None,
@@ -214,15 +216,18 @@ struct Feeds {
 }
 
 impl Feeds {
-    fn of(config: &Config) -> anyhow::Result<Self> {
+    #[cfg_attr(not(feature = "dicom"), allow(unused_variables, reason = "only scanners have clocks"))]
+    fn of(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        #[cfg(feature = "dicom")]
+        let heard = Arc::new(Heard::new(clock.now(), config.dicom.clock_limit_seconds));
         #[cfg(feature = "dicom")]
         let bookings = KnownBookings::of(config)?;
         Ok(Self {
             extract: ExtractFeed::of(config)?,
             #[cfg(feature = "dicom")]
-            dicom: DicomFeed::of(config, bookings.clone())?,
+            dicom: DicomFeed::of(config, bookings.clone(), heard.clone())?,
             #[cfg(feature = "dicom")]
-            worklist: WorklistFeed::of(config, bookings)?,
+            worklist: WorklistFeed::of(config, bookings, heard)?,
             #[cfg(feature = "hl7")]
             hl7: Hl7Feed::of(config)?,
         })
@@ -407,7 +412,7 @@ fn show_outbox(config: &Config) -> anyhow::Result<ExitCode> {
         Err(OutboxError::InUse(_)) => {
             let file =
                 StatusFile::read(&config.data_dir).context("the agent is running and has not told its status yet")?;
-            of_status(&file)
+            of_status(&file) + &of_scanners(&config.data_dir)
         }
         Err(error) => {
             let path = config.data_dir.display();
@@ -471,6 +476,12 @@ fn of_status(file: &StatusFile) -> String {
             &format!("stream    {} from {} to {}{}\n", entry.stream, entry.floor, entry.last, of_marks(file, entry));
     }
     text
+}
+
+/// What is heard from scanners, by an agent that listens to them.
+fn of_scanners(folder: &Path) -> String {
+    let lines = ScannersFile::read(folder).map(|file| file.lines()).unwrap_or_default();
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 fn of_collectors(file: &StatusFile) -> String {

@@ -11,7 +11,7 @@
 //! - `dicom`: the DICOM and worklist feeds (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`).
 //! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
 //! - [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
-//! - [`status_file`]: what a running agent tells `touchtime-agent outbox`.
+//! - [`status_file`]: what a running agent tells `touchtime-agent outbox`; [`scanners_file`]: of scanners.
 
 pub mod agent;
 pub mod check;
@@ -27,6 +27,7 @@ pub mod link;
 pub mod outbox;
 pub mod played;
 pub mod replay;
+pub mod scanners_file;
 pub mod status_file;
 pub mod token_key;
 pub mod watch;

@@ -35,8 +35,14 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("dicom.zone", "\"Europe/London\"", "", "The zone of times that come without an offset."),
     key("dicom.idle-seconds", "60", "", "An association on which nothing comes is ended."),
-    key("dicom.max-associations", "32", "", "Associations at once; more are closed."),
+    key("dicom.max-associations", "32", "", "Associations at once; more are told to come later."),
     key("dicom.max-message-kib", "1024", "", "The most of one message."),
+    key(
+        "dicom.clock-limit-seconds",
+        "120",
+        "",
+        "A scanner's clock that is wrong by more is told in the log and by `check`.",
+    ),
     key("dicom.source", "\"scanners\"", "", "The name of the source in events."),
     key(
         "worklist.address",
@@ -94,6 +100,8 @@ table!(
         max_associations: u16 = 32,
         /// The most of one message.
         max_message_kib: u16 = 1024,
+        /// A clock that is wrong by more is told.
+        clock_limit_seconds: u16 = 120,
         /// The source's name.
         source: String = "scanners".to_owned(),
     }
@@ -166,6 +174,7 @@ impl Dicom {
         check_ranges(&[
             ("dicom.idle-seconds", self.idle_seconds.into(), 1..=3600),
             ("dicom.max-associations", self.max_associations.into(), 1..=1000),
+            ("dicom.clock-limit-seconds", self.clock_limit_seconds.into(), 1..=3600),
             ("dicom.max-message-kib", self.max_message_kib.into(), 16..=16_384),
         ])?;
         check_source("dicom.source", &self.source)?;

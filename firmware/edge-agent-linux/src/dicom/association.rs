@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use dicom_feed::{Assembly, Message, Part, Syntax, answer, uid};
@@ -10,6 +11,8 @@ use dicom_ul::association::server::{AccessControl, AsyncServerAssociation, Serve
 use dicom_ul::pdu::{
     AssociationRJServiceUserReason, PDataValue, PDataValueType, Pdu, PresentationContextResultReason, UserIdentity,
 };
+use room_events::UtcMillis;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{DicomFeed, recording};
@@ -19,7 +22,17 @@ use crate::agent::Shared;
 const MAX_PDU_BYTES: u32 = 64 * 1024;
 
 /// Whom the feed talks to.
-struct Allowed<'a>(&'a DicomFeed);
+struct Allowed<'a> {
+    feed: &'a DicomFeed,
+    now: UtcMillis,
+}
+
+impl Allowed<'_> {
+    fn refuse(&self, calling: &str, called: &str, why: &str) {
+        tracing::warn!(?calling, ?called, "an association is refused: {why}");
+        self.feed.heard.note_refused(calling, called, why, self.now);
+    }
+}
 
 impl AccessControl for Allowed<'_> {
     fn check_access(
@@ -29,26 +42,37 @@ impl AccessControl for Allowed<'_> {
         called: &str,
         _user: Option<&UserIdentity>,
     ) -> Result<(), AssociationRJServiceUserReason> {
-        if called != self.0.called {
-            tracing::warn!(
-                ?calling,
-                ?called,
-                "an association is refused: it calls another AE title than dicom.ae-title"
-            );
+        if called != self.feed.called {
+            self.refuse(calling, called, "it calls another AE title than dicom.ae-title");
             return Err(AssociationRJServiceUserReason::CalledAETitleNotRecognized);
         }
-        if !self.0.scanners.iter().any(|scanner| scanner.calling == calling) {
-            tracing::warn!(?calling, "an association is refused: no entry of dicom.scanners has this calling AE title");
+        if !self.feed.scanners.iter().any(|scanner| scanner.calling == calling) {
+            self.refuse(calling, called, "no entry of dicom.scanners has this calling AE title");
             return Err(AssociationRJServiceUserReason::CallingAETitleNotRecognized);
         }
         Ok(())
     }
 }
 
+/// A-ASSOCIATE-RJ: transient, by the presentation service provider, local limit exceeded (PS3.8 section 9.3.4).
+const LOCAL_LIMIT_EXCEEDED: [u8; 10] = [3, 0, 0, 0, 0, 4, 0, 2, 3, 2];
+
+/// How long one that is turned away may take to ask.
+const TO_BE_TURNED_AWAY: Duration = Duration::from_secs(2);
+
+/// Tells a peer to come again later.
+pub(super) async fn refuse_for_now(mut socket: TcpStream) {
+    // What is not read would reset the connection before the answer is.
+    let mut request = [0; 8 * 1024];
+    let _ = tokio::time::timeout(TO_BE_TURNED_AWAY, socket.read(&mut request)).await;
+    let _ = socket.write_all(&LOCAL_LIMIT_EXCEEDED).await;
+    let _ = socket.shutdown().await;
+}
+
 /// Serves a connection until it ends.
 pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
     let mut options = ServerAssociationOptions::new()
-        .ae_access_control(Allowed(feed))
+        .ae_access_control(Allowed { feed, now: shared.agent().clock().now() })
         .ae_title(feed.called.clone())
         .with_abstract_syntax(uid::VERIFICATION)
         .with_abstract_syntax(uid::PERFORMED_STEP)

@@ -8,6 +8,7 @@
 //! It is meant as an additional destination, never in line: scanning goes on without it.
 
 mod association;
+mod heard;
 mod known_bookings;
 mod known_series;
 mod known_steps;
@@ -17,6 +18,7 @@ mod worklist;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ use crate::config::Config;
 use crate::config::feeds::Scanner;
 use crate::replay::Replay;
 use crate::token_key::TokenKey;
+pub use heard::Heard;
 pub use known_bookings::KnownBookings;
 use known_series::KnownSeriesTable;
 use known_steps::{KnownSteps, open_database};
@@ -40,10 +43,13 @@ pub use worklist::WorklistFeed;
 /// Stations that are named in the log once each; more are only counted as messages.
 const MAX_NAMED_STATIONS: usize = 100;
 
+/// Connections beyond those that are told why they are turned away; more are closed without a word.
+const MAX_TURNED_AWAY: usize = 16;
+
 /// How long to wait when the system gives no connection (too many open files).
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_secs(1);
 
-/// How often series are looked for of which no more images come.
+/// How often series are looked for of which no more images come, and what is heard is written down.
 const QUIET_EVERY: Duration = Duration::from_secs(5);
 
 /// How often what is too old is forgotten.
@@ -53,6 +59,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(6 * 3600);
 #[derive(Debug)]
 pub struct DicomFeed {
     listen: SocketAddr,
+    data_dir: PathBuf,
     called: String,
     scanners: Vec<Scanner>,
     zone: Tz,
@@ -67,12 +74,17 @@ pub struct DicomFeed {
     series: KnownSeriesTable,
     turn: Mutex<()>,
     bookings: Option<Arc<KnownBookings>>,
+    heard: Arc<Heard>,
     unlisted: Mutex<BTreeSet<String>>,
 }
 
 impl DicomFeed {
     /// The feed of a configuration, if it has one.
-    pub fn of(config: &Config, bookings: Option<Arc<KnownBookings>>) -> anyhow::Result<Option<Self>> {
+    pub fn of(
+        config: &Config,
+        bookings: Option<Arc<KnownBookings>>,
+        heard: Arc<Heard>,
+    ) -> anyhow::Result<Option<Self>> {
         let dicom = &config.dicom;
         let (Some(listen), Some(key_file)) = (dicom.listen, &config.tokens.key_file) else { return Ok(None) };
         std::fs::create_dir_all(&config.data_dir)
@@ -80,6 +92,7 @@ impl DicomFeed {
         let database = open_database(&config.data_dir)?;
         Ok(Some(Self {
             listen,
+            data_dir: config.data_dir.clone(),
             called: dicom.ae_title.clone(),
             scanners: dicom.scanners.clone(),
             zone: dicom.zone,
@@ -94,6 +107,7 @@ impl DicomFeed {
             series: KnownSeriesTable::open(database)?,
             turn: Mutex::default(),
             bookings,
+            heard,
             unlisted: Mutex::default(),
         }))
     }
@@ -107,13 +121,19 @@ impl DicomFeed {
         tracing::info!(%address, ae_title = self.called, scanners = self.scanners.len(), "listening for scanners");
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_associations));
+        let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
         let live = feed.live(&shared);
         tokio::pin!(live);
+        let mut status_timer = tokio::time::interval(QUIET_EVERY);
         let mut quiet_timer = tokio::time::interval(QUIET_EVERY);
         let mut forget_timer = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
                 ended = &mut live => ended?,
+                _ = status_timer.tick() => {
+                    let open = feed.max_associations - places.available_permits();
+                    feed.write_status(open, shared.agent().clock().now());
+                }
                 _ = quiet_timer.tick() => on_disk(&feed, &shared, |feed, shared, now| {
                     if let Err(error) = recording::tell_quiet(feed, shared, now) {
                         tracing::warn!(error = format!("{error:#}"), "acquisitions cannot be recorded; they are tried again");
@@ -127,7 +147,14 @@ impl DicomFeed {
                 accepted = listener.accept() => match accepted {
                     Ok((socket, peer)) => {
                         let Ok(place) = places.clone().try_acquire_owned() else {
-                            tracing::warn!(%peer, "a connection is closed: there are dicom.max-associations already");
+                            tracing::warn!(%peer, "an association is refused for now: there are dicom.max-associations already");
+                            feed.heard.note_turned_away();
+                            if let Ok(place) = turned_away.clone().try_acquire_owned() {
+                                tokio::spawn(async move {
+                                    association::refuse_for_now(socket).await;
+                                    drop(place);
+                                });
+                            }
                             continue;
                         };
                         let (feed, shared) = (feed.clone(), shared.clone());
@@ -148,6 +175,12 @@ impl DicomFeed {
     /// Held while a message reads, records and writes: what the second of two does depends on the first.
     fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_status(&self, open: usize, now: UtcMillis) {
+        if let Err(error) = self.heard.file(open, now).write(&self.data_dir) {
+            tracing::warn!(error = format!("{error:#}"), "what is heard from scanners cannot be told");
+        }
     }
 
     fn forget_old(&self, now: UtcMillis) -> anyhow::Result<()> {

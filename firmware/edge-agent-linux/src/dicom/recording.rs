@@ -29,9 +29,17 @@ pub(super) fn handle(feed: &DicomFeed, shared: &Shared, message: &Message, calli
             Err(_) => return (Status::ResourceLimitation, None),
         },
     };
+    let now = shared.agent().clock().now();
     let status = match record(feed, shared, message, calling, &instance) {
-        Ok(()) => Status::Success,
+        Ok(()) => {
+            feed.heard.note(calling, now, |caller| caller.steps += 1);
+            Status::Success
+        }
         Err(NotRecorded::Refused(refusal)) => {
+            feed.heard.note(calling, now, |caller| {
+                caller.refused += 1;
+                caller.why = Some(refusal.to_string());
+            });
             tracing::warn!(calling, operation = ?command.operation, %refusal, status = %refusal.status(), "a step's message is refused");
             refusal.status()
         }
@@ -113,6 +121,7 @@ fn record(
     shared.agent().record(std::slice::from_ref(&observed), None).map_err(anyhow::Error::from)?;
     shared.recorded.notify_one();
     feed.steps.put(&next)?;
+    feed.heard.note_delay(calling, heard, at);
     for exam in &next.step.accessions {
         note_begun(feed, shared, *exam)?;
     }
@@ -137,9 +146,17 @@ fn note_begun(feed: &DicomFeed, shared: &Shared, exam: Token) -> anyhow::Result<
 
 /// Takes in what an object tells of its acquisition.
 fn store(feed: &DicomFeed, shared: &Shared, message: &Message, calling: &str) -> Status {
+    let now = shared.agent().clock().now();
     match record_object(feed, shared, message, calling) {
-        Ok(()) => Status::Success,
+        Ok(()) => {
+            feed.heard.note(calling, now, |caller| caller.objects += 1);
+            Status::Success
+        }
         Err(NotRecorded::Refused(refusal)) => {
+            feed.heard.note(calling, now, |caller| {
+                caller.refused += 1;
+                caller.why = Some(refusal.to_string());
+            });
             tracing::warn!(calling, class = message.command.class, %refusal, "an object is refused");
             Status::CannotUnderstand
         }

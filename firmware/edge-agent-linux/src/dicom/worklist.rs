@@ -17,11 +17,13 @@ use edge_agent::Observed;
 use room_events::{RoomId, SourceId, Token, UtcMillis};
 use tokio::net::TcpStream;
 
+use super::heard::Heard;
 use super::known_bookings::{KnownBooking, KnownBookings, changes};
 use super::local_day::LocalDay;
 use crate::agent::Shared;
 use crate::config::Config;
 use crate::config::feeds::Scanner;
+use crate::scanners_file::WorklistState;
 use crate::token_key::TokenKey;
 
 /// How long the worklist may take for an answer.
@@ -45,11 +47,16 @@ pub struct WorklistFeed {
     every: Duration,
     retry_at_most: Duration,
     bookings: Arc<KnownBookings>,
+    heard: Arc<Heard>,
 }
 
 impl WorklistFeed {
     /// The feed of a configuration, if it has one.
-    pub fn of(config: &Config, bookings: Option<Arc<KnownBookings>>) -> anyhow::Result<Option<Self>> {
+    pub fn of(
+        config: &Config,
+        bookings: Option<Arc<KnownBookings>>,
+        heard: Arc<Heard>,
+    ) -> anyhow::Result<Option<Self>> {
         let worklist = &config.worklist;
         let (Some(address), Some(key_file), Some(bookings)) = (&worklist.address, &config.tokens.key_file, bookings)
         else {
@@ -67,6 +74,7 @@ impl WorklistFeed {
             every: Duration::from_secs(worklist.every_seconds.into()),
             retry_at_most: Duration::from_secs(worklist.retry_at_most_seconds.into()),
             bookings,
+            heard,
         }))
     }
 
@@ -74,9 +82,12 @@ impl WorklistFeed {
     pub async fn poll(self, shared: Arc<Shared>) -> anyhow::Result<()> {
         let mut wait = self.every;
         let mut failing = false;
+        let mut state = WorklistState { answered: None, entries: 0, problem: None };
         loop {
             match self.ask_all(&shared).await {
                 Ok(entries) => {
+                    let answered = Some(shared.agent().clock().now());
+                    state = WorklistState { answered, entries, problem: None };
                     if failing {
                         tracing::info!(entries, "the worklist answers again");
                     }
@@ -87,9 +98,11 @@ impl WorklistFeed {
                     failing = true;
                     let (address, seconds) = (&self.address, wait.as_secs());
                     let error = format!("{error:#}");
+                    state.problem = Some(error.clone());
                     tracing::warn!(address, error, "the worklist cannot be asked; again in {seconds} s");
                 }
             }
+            self.heard.note_worklist(state.clone());
             tokio::time::sleep(wait).await;
         }
     }
