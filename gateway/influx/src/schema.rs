@@ -201,7 +201,7 @@ pub static SCAN_SESSION: Measurement = Measurement {
         trust: "trust",
         site: "site",
         room: "scanner",
-        room_kind: "mri, ct, ultrasound or echo",
+        room_kind: "mri, ct, nous or echo",
         rule_set: "the rule set of the figures",
         place: "1; 2 for a second session of the same room and start",
     },
