@@ -8,6 +8,7 @@
 pub mod broker;
 pub mod collector;
 pub mod disk;
+pub mod grafana;
 pub mod influxdb;
 pub mod mqtt;
 pub mod peer;

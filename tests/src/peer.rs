@@ -20,6 +20,8 @@ pub enum Peer {
     Wlmscpfs,
     /// dcmtk's `storescu` and, to make what it sends, what [`Peer::Pynetdicom`] is.
     Storescu,
+    /// npm's `@grafana/schema` and `typescript`, where `.ci/run` puts them.
+    GrafanaSchema,
     /// `mllp_send` of PyPI's `hl7`: a hospital system. Its tests need mosquitto too.
     Hl7,
     /// The monitoring system of Debian's package `prometheus`, which brings `promtool`.
@@ -35,6 +37,7 @@ impl Peer {
             Self::Mosquitto => &["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"],
             Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
             Self::Prometheus => &["/usr/bin/prometheus"],
+            Self::GrafanaSchema => return type_checker(),
             Self::Dcmtk => &["/usr/bin/echoscu"],
             Self::Wlmscpfs if Self::Pynetdicom.program().is_none() => &[],
             Self::Wlmscpfs => &["/usr/bin/wlmscpfs"],
@@ -62,6 +65,13 @@ fn python_with_pynetdicom() -> Option<PathBuf> {
         command.args(["-c", "import pynetdicom"]).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
+}
+
+/// TypeScript beside Grafana's published types.
+fn type_checker() -> Option<PathBuf> {
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/ci-node/node_modules");
+    let program = modules.join(".bin/tsc");
+    (program.is_file() && modules.join("@grafana/schema").is_dir()).then_some(program)
 }
 
 /// In the environment that `.ci/run` makes, or where the system has it.

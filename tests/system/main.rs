@@ -8,6 +8,7 @@ mod command_line;
 mod demo_scanners;
 mod dicom;
 mod dicom_limits;
+mod grafana;
 mod hl7;
 mod hostile;
 mod influxdb;
@@ -144,6 +145,13 @@ fn main() -> std::process::ExitCode {
             prometheus::promtool_accepts_the_rules,
         ),
         needs(Peer::Prometheus, "prometheus_has_the_figures_of_the_report", prometheus::figures_equal_the_report),
+        needs(Peer::GrafanaSchema, "dashboards_are_of_grafanas_published_types", grafana::types_are_grafanas),
+        needs(
+            Peer::InfluxDb,
+            "every_query_of_a_dashboard_or_alert_finds_rows_in_influxdb",
+            grafana::every_query_finds_rows,
+        ),
+        needs(Peer::InfluxDb, "headline_panels_equal_the_reports", grafana::headlines_equal_the_reports),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()
