@@ -6,6 +6,7 @@
 //! else arrives.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -35,8 +36,21 @@ pub struct Server {
     pub org: String,
     /// Bucket; of 1.8 `database/retention-policy`, of 3.x the database.
     pub bucket: String,
-    /// Token; of 1.8 `user:password`. Empty for a server that asks for none.
-    pub token: String,
+    /// File that holds the token alone; of 1.8 `user:password`. It is read again whenever the server takes nothing.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Server {
+    fn token(&self) -> Result<String, ServerError> {
+        let Some(file) = &self.token_file else { return Ok(String::new()) };
+        let unfit = |problem: String| ServerError::Token { file: file.clone(), problem };
+        let text = std::fs::read_to_string(file).map_err(|error| unfit(error.to_string()))?;
+        let token = text.trim();
+        if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(unfit("it holds no token (one line with it alone)".to_owned()));
+        }
+        Ok(token.to_owned())
+    }
 }
 
 /// Why a server cannot be used as it is configured.
@@ -55,6 +69,14 @@ pub enum ServerError {
         "{0} asks for https, which this build leaves out (build with `--features influx/https`, or put a TLS proxy on this host beside the collector and give its http address)"
     )]
     Https(String),
+    /// The token's file cannot be used.
+    #[error("token-file: {}: {problem}", .file.display())]
+    Token {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// The HTTP client cannot be made.
     #[error("no connection to InfluxDB can be prepared: {0}")]
     Client(String),
@@ -80,11 +102,18 @@ enum Outcome {
 }
 
 /// Sends to one server.
-#[derive(Debug)]
 pub struct Sender {
     client: Client,
     server: Server,
+    token: String,
     jitter: u64,
+}
+
+impl core::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Without the token.
+        f.debug_struct("Sender").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 /// What a sender is doing, for people.
@@ -110,18 +139,18 @@ impl Sender {
                 return Err(ServerError::Url { url: server.url, problem });
             }
         }
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        let http = reqwest::ClientBuilder::new()
-            .default_headers(headers)
-            .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(5))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy();
-        let client = ClientBuilder::with_builder(http, server.url.clone(), server.org.clone(), server.token.clone())
-            .build()
-            .map_err(|error| ServerError::Client(error.to_string()))?;
-        Ok(Self { client, server, jitter: seed | 1 })
+        let token = server.token()?;
+        Ok(Self { client: client(&server, &token)?, server, token, jitter: seed | 1 })
+    }
+
+    /// Takes a new token, if its file holds one.
+    fn refresh(&mut self) {
+        if let Ok(token) = self.server.token()
+            && token != self.token
+            && let Ok(client) = client(&self.server, &token)
+        {
+            (self.client, self.token) = (client, token);
+        }
     }
 
     /// Sends all lines; returns those that the server will never have. Waits for a server that is away.
@@ -150,6 +179,7 @@ impl Sender {
                         watch.waiting(&why, moved);
                         parts.push(part);
                         tokio::time::sleep(moved).await;
+                        self.refresh();
                         pause = (pause * 2).min(LONGEST_PAUSE);
                     }
                 }
@@ -194,6 +224,20 @@ impl Sender {
         let thousandths = u32::try_from(self.jitter % 501).unwrap_or(250);
         pause * (750 + thousandths) / 1000
     }
+}
+
+fn client(server: &Server, token: &str) -> Result<Client, ServerError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let http = reqwest::ClientBuilder::new()
+        .default_headers(headers)
+        .timeout(TIMEOUT)
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    ClientBuilder::with_builder(http, server.url.clone(), server.org.clone(), token.to_owned())
+        .build()
+        .map_err(|error| ServerError::Client(error.to_string()))
 }
 
 /// What a status means for the lines of a request: 400 and 422 say that something in them is wrong, 413 that they are too
@@ -259,12 +303,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_told_with_the_remedy() {
-        let server = |url: &str| Server {
-            url: url.to_owned(),
-            org: "o".to_owned(),
-            bucket: "b".to_owned(),
-            token: String::new(),
-        };
+        let server =
+            |url: &str| Server { url: url.to_owned(), org: "o".to_owned(), bucket: "b".to_owned(), token_file: None };
         for (url, said) in [
             ("influx:8086", "is no scheme of it (write it as http://host:8086)"),
             ("/3/4", "(write it as http://host:8086)"),

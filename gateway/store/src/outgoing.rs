@@ -243,6 +243,15 @@ impl Exports {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The subjects sent from `first` to before `end`, in order of their names.
+    pub fn subjects_between(&self, first: &str, end: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT subject FROM exported WHERE export = ?1 AND subject >= ?2 AND subject < ?3 ORDER BY subject",
+        )?;
+        let rows = statement.query_map(params![self.name, first, end], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Writes down what has been sent; a subject of which nothing is left is forgotten.
     pub fn record(&mut self, sent: &[Exported]) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;

@@ -72,6 +72,7 @@ fn an_exporter_goes_on_where_it_stopped_and_knows_what_it_sent() {
     let there = exports.position().unwrap();
     assert_eq!((there.through, there.settings.as_str()), (Some(7), "window"));
     assert_eq!(exports.subjects("list ").unwrap(), ["list main.suite-1"]);
+    assert_eq!(exports.subjects_between("list main.suite-1", "month").unwrap(), ["list main.suite-1"]);
     assert_eq!(exports.sent("month").unwrap(), Some(sent("month", "c")));
     assert_eq!(exports.start_again(|subject| subject == "month").unwrap(), 1);
     assert_eq!((exports.position().unwrap().through, exports.sent("month").unwrap().unwrap().digest), (None, 0));

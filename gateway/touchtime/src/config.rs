@@ -171,26 +171,15 @@ fn default_org() -> String {
 }
 
 impl InfluxConfig {
-    /// The server with its token; the error says which key is wrong.
+    /// The server; the error says which key is wrong.
     pub fn server(&self) -> Result<influx::send::Server, String> {
-        let token = match &self.token_file {
-            None => String::new(),
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| format!("influxdb.token-file: {}: {error}", file.display()))?;
-                let token = text.trim();
-                if token.is_empty() || token.chars().any(|c| c.is_control() || c == ' ') {
-                    return Err(format!(
-                        "influxdb.token-file: {} holds no token (one line with it alone)",
-                        file.display()
-                    ));
-                }
-                token.to_owned()
-            }
+        let server = influx::send::Server {
+            url: self.url.clone(),
+            org: self.org.clone(),
+            bucket: self.bucket.clone(),
+            token_file: self.token_file.clone(),
         };
-        let server =
-            influx::send::Server { url: self.url.clone(), org: self.org.clone(), bucket: self.bucket.clone(), token };
-        influx::send::Sender::new(server.clone(), 1).map_err(|error| format!("influxdb.url: {error}"))?;
+        influx::send::Sender::new(server.clone(), 1).map_err(|error| format!("[influxdb] {error}"))?;
         Ok(server)
     }
 }

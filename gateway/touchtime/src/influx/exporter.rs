@@ -22,7 +22,7 @@ use store::{Exported, Exports, Reader, RoomRow};
 use tokio::sync::broadcast;
 
 use super::EXPORT;
-use super::subjects::{Dates, Measuring, Subject, beginning, date_in, local_date};
+use super::subjects::{Dates, Measuring, Subject, beginning, local_date};
 use crate::clock::{Clock, steady_now};
 use crate::measured::room_of;
 
@@ -197,9 +197,7 @@ impl Exporter {
         for widening in 0.. {
             let Some(asked) = dates else { break };
             let mut wider = asked;
-            for name in
-                self.known(exports, row)?.into_iter().filter(|name| date_in(name).is_some_and(|day| asked.include(day)))
-            {
+            for name in self.known(exports, row, dates)? {
                 if let Some(moved) = found.elsewhere.get(&name) {
                     wider = wider.and(*moved);
                 }
@@ -222,10 +220,8 @@ impl Exporter {
             found = self.with.measuring.room(reader, row, dates, now)?;
         }
         let present: BTreeSet<&str> = found.subjects.iter().map(|subject| subject.name.as_str()).collect();
-        let gone = self.known(exports, row)?.into_iter().filter(|name| {
-            let asked = dates.is_none_or(|dates| date_in(name).is_some_and(|day| dates.include(day)));
-            asked && !present.contains(name.as_str()) && !found.elsewhere.contains_key(name)
-        });
+        let gone = self.known(exports, row, dates)?.into_iter();
+        let gone = gone.filter(|name| !present.contains(name.as_str()) && !found.elsewhere.contains_key(name));
         let gone: Vec<Subject> = gone.map(|name| Subject { name, points: Vec::new() }).collect();
         let subjects: Vec<Subject> = found.subjects.into_iter().chain(gone).collect();
         let live = keys_of(&subjects)?;
@@ -238,11 +234,18 @@ impl Exporter {
         Ok(())
     }
 
-    /// The subjects of a room that were sent.
-    fn known(&self, exports: &Exports, row: &RoomRow) -> anyhow::Result<Vec<String>> {
+    /// The subjects of a room that were sent, of these first dates or of all.
+    fn known(&self, exports: &Exports, row: &RoomRow, dates: Option<Dates>) -> anyhow::Result<Vec<String>> {
         let mut known = Vec::new();
         for kind in ["list", "state", "hours"] {
-            known.extend(exports.subjects(&beginning(kind, &row.trust, &row.site, &row.room))?);
+            let beginning = beginning(kind, &row.trust, &row.site, &row.room);
+            let end = dates.and_then(|dates| dates.last.succ_opt());
+            known.extend(match (dates, end) {
+                (Some(dates), Some(end)) => {
+                    exports.subjects_between(&format!("{beginning}{}", dates.first), &format!("{beginning}{end}"))?
+                }
+                _ => exports.subjects(&beginning)?,
+            });
         }
         Ok(known)
     }
