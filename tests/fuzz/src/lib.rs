@@ -8,6 +8,7 @@
 //! A finding is cut down by [`minimise`] and belongs into the corpus with the fix.
 
 pub mod corpus;
+mod hl7;
 pub mod mutate;
 pub mod random;
 pub mod targets;

@@ -8,7 +8,7 @@ use room_events::event::order_of_line;
 use room_events::topic::Topic;
 use room_events::{ClockQuality, Event, SourceId, UtcMillis, wire};
 
-use crate::{Fed, Outcome};
+use crate::{Fed, Outcome, hl7};
 
 /// A reader of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,6 +25,8 @@ pub enum Target {
     Topic,
     /// A mapping, a line `----`, cases; after another such line a plan file.
     Extract,
+    /// A mapping of HL7 messages, a line `----`, the bytes of a connection.
+    Hl7,
     /// `gateway.toml`.
     GatewayConfig,
     /// `agent.toml`.
@@ -36,13 +38,14 @@ const FILE_END: &[u8] = b"\n----\n";
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Event,
         Self::Batch,
         Self::Ack,
         Self::Status,
         Self::Topic,
         Self::Extract,
+        Self::Hl7,
         Self::GatewayConfig,
         Self::AgentConfig,
     ];
@@ -56,6 +59,7 @@ impl Target {
             Self::Status => "status",
             Self::Topic => "topic",
             Self::Extract => "extract",
+            Self::Hl7 => "hl7",
             Self::GatewayConfig => "gateway-config",
             Self::AgentConfig => "agent-config",
         }
@@ -70,6 +74,7 @@ impl Target {
             Self::Status => (agent_status, WIRE_WORDS, 4 * 1024),
             Self::Topic => (topic, TOPIC_WORDS, 1024),
             Self::Extract => (extract, EXTRACT_WORDS, 24 * 1024),
+            Self::Hl7 => (|input| kind(hl7::messages(input)), hl7::WORDS, 24 * 1024),
             Self::GatewayConfig => (gateway_config, CONFIG_WORDS, 24 * 1024),
             Self::AgentConfig => (agent_config, CONFIG_WORDS, 24 * 1024),
         };

@@ -7,7 +7,7 @@ fn bounded(target: Target) -> u64 {
     match target {
         Target::Event | Target::Ack | Target::Status | Target::Topic => 20_000,
         Target::Batch => 5_000,
-        Target::Extract | Target::GatewayConfig | Target::AgentConfig => 2_000,
+        Target::Extract | Target::Hl7 | Target::GatewayConfig | Target::AgentConfig => 2_000,
     }
 }
 
