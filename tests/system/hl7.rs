@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use touchtime_tests::mqtt::Client;
 use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{agent, root, run, touchtime};
+use touchtime_tests::web;
 
 /// What the messages of `tests/data` hold and nobody else may.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 22] = [
     "featherstonehaugh",
     "wilhelmina",
     "queenie",
@@ -25,6 +27,12 @@ const SECRETS: [&str; 16] = [
     "littlehampton",
     "01903555123",
     "c3344556",
+    "acc-88331",
+    "plc-991",
+    "vis-4477",
+    "ngstr",
+    "bn17 9zz",
+    "mrs ",
 ];
 
 /// A collector and an agent that listens; the broker is started when it is wanted.
@@ -32,12 +40,13 @@ struct Hospital {
     dir: PathBuf,
     broker_port: u16,
     port: u16,
+    board: u16,
 }
 
 impl Hospital {
     fn new(dir: &Path, broker_port: u16) -> Self {
         run(agent().arg("key").arg(dir.join("token.key"))).good();
-        Self { dir: dir.to_owned(), broker_port, port: free_port() }
+        Self { dir: dir.to_owned(), broker_port, port: free_port(), board: free_port() }
     }
 
     fn collector(&self) -> Running {
@@ -45,8 +54,7 @@ impl Hospital {
         let text = format!(
             "trust = 'demo'\n[store]\ndir = '{shown}/store'\n[broker]\nhost = '127.0.0.1'\nport = {}\n\
              [collector]\nid = 'c1'\n[board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
-            self.broker_port,
-            free_port()
+            self.broker_port, self.board
         );
         fs::write(self.dir.join("gateway.toml"), text).expect("written");
         let log = File::create(self.dir.join("collector.log")).expect("a log");
@@ -58,10 +66,10 @@ impl Hospital {
         let text = format!(
             "trust = 'demo'\nsite = 'main'\nagent = 'hosp'\ndata-dir = '{shown}/data'\n[broker]\nhost = '127.0.0.1'\n\
              port = {}\n[collectors]\nrequired = ['c1']\n[tokens]\nkey-file = '{shown}/token.key'\n[hl7]\n\
-             listen = '127.0.0.1:{}'\nmappings = ['{}/theatre-system.toml']\n{more}",
+             listen = '127.0.0.1:{}'\nmappings = ['{maps}/theatre-system.toml', '{maps}/radiology-system.toml']\n{more}",
             self.broker_port,
             self.port,
-            mappings.display()
+            maps = mappings.display()
         );
         fs::write(self.dir.join("agent.toml"), text).expect("written");
         let log = File::options().create(true).append(true).open(self.dir.join("agent.log")).expect("a log");
@@ -129,6 +137,57 @@ pub fn theatre_messages_reach_the_store() {
         assert_eq!(events.matches(part).count(), times, "{part}: {events}");
     }
     assert!(!hospital.log().contains("panicked"), "{}", hospital.log());
+    assert_nothing_leaked(dir);
+}
+
+/// Orders, the diary, an exam whose end comes before its start and the agent's restart, and a report; and what no mapping
+/// expects, in every field that an error could show.
+pub fn radiology_messages_reach_the_store() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let (_broker, broker_port) = mosquitto(dir);
+    let hospital = Hospital::new(dir, broker_port);
+    let mut watch = Client::connect(broker_port, "watch");
+    watch.subscribe("#");
+    let _collector = hospital.collector();
+    let first = hospital.agent("");
+    assert_eq!(hospital.send("radiology_before.hl7"), ["AA RA000001", "AA RA000002", "AA RA000003", "AA RA000004"]);
+    drop(first);
+    let _second = hospital.agent("");
+    let answers = hospital.send("radiology_after.hl7");
+    assert_eq!(answers, ["AA RA000005", "AA RA000006", "AA RA000007", "AA RA000008", "AE RA000009", "AA 9434765919"]);
+
+    await_that("the patient who did not come is stored", || hospital.events().contains("DNA"));
+    let events = hospital.events();
+    for (part, times) in [
+        ("\"stage\":\"requested\",\"modality\":\"ct\",\"urgency\":\"urgent\"", 1),
+        ("\"stage\":\"requested\",\"modality\":\"ct\",\"urgency\":\"routine\"", 1),
+        ("\"stage\":\"arrived\"", 1),
+        ("\"stage\":\"reported\",\"modality\":\"ct\"", 1),
+        ("\"booking\"", 1),
+        ("\"state\":\"in_progress\"", 2),
+        // 09:30 to 09:55 in London.
+        ("\"state\":\"completed\",\"start\":1657787400000,\"end\":1657788900000", 1),
+    ] {
+        assert_eq!(events.matches(part).count(), times, "{part}: {events}");
+    }
+    assert!(!hospital.log().contains("panicked"), "{}", hospital.log());
+
+    // Whatever left by a line is put beside what was written, and searched with it.
+    let heard: Vec<u8> = watch
+        .messages_so_far()
+        .into_iter()
+        .flat_map(|(topic, payload)| [topic.into_bytes(), payload])
+        .flatten()
+        .collect();
+    assert!(heard.windows(10).any(|window| window == b"exam_stage"), "the events went over this broker");
+    fs::write(dir.join("topics-and-payloads"), heard).expect("written");
+    fs::write(dir.join("export"), events).expect("written");
+    for (n, path) in ["/", "/rooms/main/ct-1", "/metrics", "/health"].into_iter().enumerate() {
+        fs::write(dir.join(format!("page-{n}")), web::get(hospital.board, path).1).expect("written");
+    }
+    let outbox = run(agent().args(["outbox", "--config"]).arg(dir.join("agent.toml")));
+    fs::write(dir.join("outbox"), outbox.out + &outbox.err).expect("written");
     assert_nothing_leaked(dir);
 }
 

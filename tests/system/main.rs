@@ -96,6 +96,11 @@ fn main() -> std::process::ExitCode {
             "a_scanner_that_keeps_to_no_limit_ends_its_own_association_only",
             dicom_limits::a_scanner_that_keeps_to_no_limit,
         ),
+        needs(
+            Peer::Hl7,
+            "radiology_messages_reach_the_store_and_no_name_or_number_does",
+            hl7::radiology_messages_reach_the_store,
+        ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         needs(

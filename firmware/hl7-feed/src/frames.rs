@@ -54,7 +54,7 @@ impl Frames {
             // The end is two bytes, which may come apart: each piece ends at the next CR, and is looked at whole.
             let piece = memchr::memchr(b'\r', bytes).map_or(bytes.len(), |at| at + 1);
             let (now, later) = bytes.split_at(piece);
-            if message.len() + now.len() > self.limit + END.len() {
+            if message.len() + now.len() > self.limit.saturating_add(END.len()) {
                 return Err(TooLong { limit: self.limit });
             }
             message.extend_from_slice(now);

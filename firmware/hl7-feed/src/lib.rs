@@ -33,5 +33,5 @@ pub use frames::{Frames, TooLong, framed};
 pub use mapping::{Mapping, MappingError};
 pub use message::{Delimiters, Group, MAX_SEGMENTS, Message, NoMessage, Value};
 pub use problem::{ErrorCode, Problem};
-pub use reading::{Read, Reading, Said};
+pub use reading::{ExamEnd, Read, Reading, Said};
 pub use taking::{Taken, take};

@@ -1,7 +1,10 @@
 //! [`Mapping`]: which messages of a system say what, and where in them it stands.
 
 use chrono_tz::Tz;
-use room_events::{CancellationClass, Identifier, ListKind, Milestone, PatientClass, RoomId, SiteId, SourceId};
+use room_events::{
+    CancellationClass, ExamStage, Identifier, ListKind, Milestone, PatientClass, RoomId, RoomKind, SiteId, SourceId,
+    StepState, Urgency,
+};
 
 use crate::field::FieldRef;
 
@@ -62,6 +65,8 @@ pub(crate) struct Rule {
     pub milestone: Option<CodedMilestone>,
     pub booking: Option<BookingRule>,
     pub cancellation: Option<CancellationRule>,
+    pub exam: Option<ExamRule>,
+    pub stage: Option<StageRule>,
 }
 
 /// MSH-9: `SIU` or `SIU^S12`.
@@ -145,6 +150,26 @@ pub(crate) struct CancellationRule {
     pub time: Option<TimeRule>,
     pub class: Option<Code<CancellationClass>>,
     pub reason: Option<Text>,
+}
+
+/// An exam begins or ends in its room.
+#[derive(Debug, Clone)]
+pub(crate) struct ExamRule {
+    pub state: Code<StepState>,
+    pub start: TimeRule,
+    pub end: Option<TimeRule>,
+    pub visit: Option<Number>,
+    pub patient: Option<Number>,
+    pub protocol: Option<FieldRef>,
+}
+
+/// An exam reaches a stage; its time is the message's unless a field has it.
+#[derive(Debug, Clone)]
+pub(crate) struct StageRule {
+    pub stage: ExamStage,
+    pub time: Option<TimeRule>,
+    pub modality: Option<Code<RoomKind>>,
+    pub urgency: Option<Code<Urgency>>,
 }
 
 /// A text of the mapping itself, or a field's.

@@ -3,12 +3,16 @@
 //! By hand rather than by derive, so that an unknown key is answered with the nearest known one.
 
 use chrono_tz::Tz;
-use room_events::{CancellationClass, Identifier, ListKind, Milestone, PatientClass, RoomId, SiteId, SourceId};
+use room_events::{
+    CancellationClass, ExamStage, Identifier, ListKind, Milestone, PatientClass, RoomId, RoomKind, SiteId, SourceId,
+    StepState, Urgency,
+};
 use toml::{Table, Value};
 
 use crate::field::is_segment;
 use crate::mapping::{
-    BookingRule, CancellationRule, Code, CodedMilestone, IdRule, Mapping, MessageType, Number, Rule, TimeRule,
+    BookingRule, CancellationRule, Code, CodedMilestone, ExamRule, IdRule, Mapping, MessageType, Number, Rule,
+    StageRule, TimeRule,
 };
 use crate::section::{Result, Section, field, missing};
 
@@ -95,9 +99,15 @@ fn number(section: &mut Section<'_>, key: &'static str, kind: Identifier) -> Res
     }
 }
 
-/// Kinds of numbers that stand for a case.
-const KINDS: [Identifier; 5] =
-    [Identifier::Case, Identifier::Accession, Identifier::RequestedProcedure, Identifier::Visit, Identifier::Order];
+/// Kinds of numbers that the mapping may name.
+const KINDS: [Identifier; 6] = [
+    Identifier::Case,
+    Identifier::Accession,
+    Identifier::RequestedProcedure,
+    Identifier::Visit,
+    Identifier::Patient,
+    Identifier::Order,
+];
 
 fn rule(mut section: Section<'_>, shared: &Shared) -> Result<Rule> {
     let path = section.path("type");
@@ -137,14 +147,16 @@ fn rule(mut section: Section<'_>, shared: &Shared) -> Result<Rule> {
         milestone: section.section("milestone")?.map(coded_milestone).transpose()?,
         booking: section.section("booking")?.map(booking).transpose()?,
         cancellation: section.section("cancellation")?.map(cancellation).transpose()?,
+        exam: section.section("exam")?.map(exam).transpose()?,
+        stage: section.section("stage")?.map(stage).transpose()?,
     };
     let path = section.path("");
-    let known = ["milestones", "milestone", "booking", "cancellation"];
+    let known = ["milestones", "milestone", "booking", "cancellation", "exam", "stage"];
     section.finish()?;
     if rule.says_nothing() {
         return Err(format!("\"{}\" says nothing (give one of {})", path.trim_end_matches('.'), known.join(", ")));
     }
-    if rule.room.is_none() {
+    if rule.room.is_none() && !rule.is_stage_only() {
         return Err(missing(
             &format!("{path}room"),
             "a constant id or the room's field, here or at the top of the file",
@@ -155,7 +167,16 @@ fn rule(mut section: Section<'_>, shared: &Shared) -> Result<Rule> {
 
 impl Rule {
     const fn says_nothing(&self) -> bool {
-        self.milestones.is_empty() && self.milestone.is_none() && self.booking.is_none() && self.cancellation.is_none()
+        self.is_stage_only() && self.stage.is_none()
+    }
+
+    /// Whether it needs no room: an order names none.
+    const fn is_stage_only(&self) -> bool {
+        self.milestones.is_empty()
+            && self.milestone.is_none()
+            && self.booking.is_none()
+            && self.cancellation.is_none()
+            && self.exam.is_none()
     }
 }
 
@@ -203,6 +224,40 @@ fn cancellation(mut section: Section<'_>) -> Result<CancellationRule> {
         time: section.time("time")?,
         class: section.code("class", CancellationClass::ALL, CancellationClass::name)?,
         reason: section.words("reason")?,
+    };
+    section.finish()?;
+    Ok(rule)
+}
+
+fn exam(mut section: Section<'_>) -> Result<ExamRule> {
+    let (state_path, start_path) = (section.path("state"), section.path("start"));
+    let rule = ExamRule {
+        state: section
+            .code("state", StepState::ALL, StepState::name)?
+            .ok_or_else(|| missing(&state_path, "the exam's state, or the field that has it"))?,
+        start: section
+            .time("start")?
+            .ok_or_else(|| missing(&start_path, "the field of the exam's start; the end alone tells nothing"))?,
+        end: section.time("end")?,
+        visit: number(&mut section, "visit", Identifier::Visit)?,
+        patient: number(&mut section, "patient", Identifier::Patient)?,
+        protocol: section.open_field("protocol")?,
+    };
+    section.finish()?;
+    Ok(rule)
+}
+
+fn stage(mut section: Section<'_>) -> Result<StageRule> {
+    let path = section.path("is");
+    let known: Vec<&str> = ExamStage::ALL.iter().map(|stage| stage.name()).collect();
+    let name = section.text("is")?.ok_or_else(|| missing(&path, "the stage that the message tells"))?;
+    let stage = ExamStage::from_name(name)
+        .ok_or_else(|| format!("key \"{path}\": {name:?} is not known (use one of {})", known.join(", ")))?;
+    let rule = StageRule {
+        stage,
+        time: section.time("time")?,
+        modality: section.code("modality", RoomKind::ALL, RoomKind::name)?,
+        urgency: section.code("urgency", Urgency::ALL, Urgency::name)?,
     };
     section.finish()?;
     Ok(rule)

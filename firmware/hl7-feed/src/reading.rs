@@ -6,12 +6,16 @@
 use std::borrow::Cow;
 
 use room_events::{
-    Booking, Cancellation, Correction, Label, Milestone, MilestoneReached, Observation, RoomId, SiteId, Token,
-    TokenMaker, UtcMillis,
+    Booking, Cancellation, Correction, ExamReached, Identifier, Label, Milestone, MilestoneReached, Observation,
+    PerformedStep, RoomId, SiteId, StepState, Token, TokenMaker, UtcMillis,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::field::FieldRef;
-use crate::mapping::{BookingRule, CancellationRule, Code, Condition, IdRule, Mapping, Number, Rule, Text, TimeRule};
+use crate::mapping::{
+    BookingRule, CancellationRule, Code, Condition, ExamRule, IdRule, Mapping, Number, Rule, StageRule, Text, TimeRule,
+};
 use crate::message::{Group, Message, Value};
 use crate::personal::Personal;
 use crate::problem::{ErrorCode, Problem};
@@ -22,6 +26,8 @@ use crate::time::{NoInstant, Zone};
 pub struct Read {
     /// Observations, in the order of the message.
     pub said: Vec<Said>,
+    /// Ends of exams whose start an earlier message told, or a later one will.
+    pub ends: Vec<ExamEnd>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
     /// No rule of the mapping takes messages of its type.
@@ -41,6 +47,32 @@ pub struct Said {
     pub order: Option<u64>,
     /// What was observed.
     pub obs: Observation,
+}
+
+/// An exam's end without its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamEnd {
+    site: Option<SiteId>,
+    room: Option<RoomId>,
+    order: Option<u64>,
+    end: UtcMillis,
+    /// Its start is only a place for the real one.
+    step: PerformedStep,
+}
+
+impl ExamEnd {
+    /// The exam, as the token of its step.
+    #[must_use]
+    pub const fn exam(&self) -> Token {
+        self.step.step
+    }
+
+    /// The whole exam, now that its start is known.
+    #[must_use]
+    pub fn with_start(self, start: UtcMillis) -> Said {
+        let obs = Observation::PerformedStep(PerformedStep { start, ..self.step });
+        Said { site: self.site, room: self.room, at: self.end, order: self.order, obs }
+    }
 }
 
 /// How messages become observations.
@@ -149,6 +181,17 @@ impl OfMessage<'_> {
         if let Some(rule) = &rule.cancellation {
             say(self.cancellation(rule, case, group));
         }
+        if let Some(rule) = &rule.stage {
+            say(self.stage(rule, case, group));
+        }
+        if let Some(exam) = &rule.exam {
+            match self.exam(exam, &rule.case, case, group) {
+                Ok(None) => {}
+                Ok(Some(Exam::Known(at, step))) => say(Ok(Some((at, Observation::PerformedStep(step))))),
+                Ok(Some(Exam::EndOnly(end, step))) => read.ends.push(ExamEnd { site, room, order, end, step }),
+                Err(problem) => say(Err(problem)),
+            }
+        }
     }
 
     /// When the message was made, by its header, else when it was heard.
@@ -221,6 +264,53 @@ impl OfMessage<'_> {
         Ok(Some((at.unwrap_or_else(|| self.told()), Observation::Cancellation(cancellation))))
     }
 
+    fn stage(&self, rule: &StageRule, exam: Token, group: Group<'_, '_>) -> Found<(UtcMillis, Observation)> {
+        let at = match &rule.time {
+            Some(time) => self.instant(time, group)?,
+            None => None,
+        };
+        let modality = rule.modality.as_ref().map_or(Ok(None), |rule| code(rule, group))?;
+        let urgency = rule.urgency.as_ref().map_or(Ok(None), |rule| code(rule, group))?;
+        let reached = ExamReached { exam, stage: rule.stage, modality, urgency };
+        Ok(Some((at.unwrap_or_else(|| self.told()), Observation::ExamStage(reached))))
+    }
+
+    fn exam(&self, rule: &ExamRule, number: &Number, exam: Token, group: Group<'_, '_>) -> Found<Exam> {
+        let Some(state) = code(&rule.state, group)? else { return Ok(None) };
+        let start = self.instant(&rule.start, group)?;
+        let end = rule.end.as_ref().map_or(Ok(None), |time| self.instant(time, group))?;
+        let is_final = state != StepState::InProgress;
+        let Some(some_time) = start.or(end.filter(|_| is_final)) else {
+            let remedy = "have the sender fill it, or map the field that has it";
+            return Err(Problem::of_field(
+                ErrorCode::Missing,
+                &rule.start.time,
+                None,
+                "has no time of the exam",
+                remedy,
+            ));
+        };
+        let text_of_number = text(group, &number.field).unwrap_or_default();
+        // One step an exam: a system that sends no steps of its own repeats the exam's number.
+        let step = self.tokens.token_of(Identifier::Step, &format!("hl7 {}", text_of_number.trim())).unwrap_or(exam);
+        let of = |number: &Option<Number>| number.as_ref().and_then(|number| self.token(number, group).ok());
+        let step = PerformedStep {
+            step,
+            state,
+            start: some_time,
+            end: end.filter(|_| is_final),
+            accessions: [exam].into_iter().collect(),
+            visit: of(&rule.visit),
+            patient: of(&rule.patient),
+            protocol: rule.protocol.as_ref().and_then(|field| self.label(field, group)),
+            reason: None,
+        };
+        Ok(Some(match start {
+            Some(start) => Exam::Known(step.end.unwrap_or(start), step),
+            None => Exam::EndOnly(some_time, step),
+        }))
+    }
+
     fn instant(&self, rule: &TimeRule, group: Group<'_, '_>) -> Found<UtcMillis> {
         let (Some(time), date) = (text(group, &rule.time), rule.date.as_ref().map(|date| text(group, date))) else {
             return Ok(None);
@@ -248,6 +338,14 @@ impl OfMessage<'_> {
     fn label(&self, field: &FieldRef, group: Group<'_, '_>) -> Option<Label> {
         text(group, field).filter(|text| !self.personal.is_in(text)).and_then(|text| Label::fitted(&text))
     }
+}
+
+/// What is told of an exam.
+enum Exam {
+    /// With its start; and when that happened.
+    Known(UtcMillis, PerformedStep),
+    /// Its end alone.
+    EndOnly(UtcMillis, PerformedStep),
 }
 
 /// Takes what was found and puts aside what is wrong.

@@ -9,7 +9,7 @@ use crate::mapping::Mapping;
 use crate::message::Message;
 use crate::personal::Personal;
 use crate::problem::{ErrorCode, Problem, shape};
-use crate::reading::{Reading, Said};
+use crate::reading::{ExamEnd, Reading, Said};
 
 /// A message that was read.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Taken<'m> {
     pub mapping: Option<&'m Mapping>,
     /// To be recorded before the answer is sent.
     pub said: Vec<Said>,
+    /// To be joined with their starts, or kept until those come.
+    pub ends: Vec<ExamEnd>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
     /// No rule takes its type.
@@ -46,6 +48,7 @@ pub fn take<'m>(
         kind: String::new(),
         mapping: None,
         said: Vec::new(),
+        ends: Vec::new(),
         problems: Vec::new(),
         is_unlisted: false,
         answer: None,
@@ -75,7 +78,8 @@ pub fn take<'m>(
         Ok(mapping) => {
             let read = Reading { mapping, tokens, heard }.read(message);
             taken.mapping = Some(mapping);
-            (taken.said, taken.problems, taken.is_unlisted) = (read.said, read.problems, read.is_unlisted);
+            (taken.said, taken.ends) = (read.said, read.ends);
+            (taken.problems, taken.is_unlisted) = (read.problems, read.is_unlisted);
         }
         Err(problem) => taken.problems.push(problem),
     }

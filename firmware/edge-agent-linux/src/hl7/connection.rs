@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use edge_agent::Observed;
-use hl7_feed::{Frames, framed, take};
+use hl7_feed::{Frames, Taken, framed, take};
+use room_events::UtcMillis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Hl7Feed;
+use super::known_exams::Changes;
 use crate::agent::Shared;
 
 const READ_BYTES: usize = 16 * 1024;
@@ -53,33 +55,43 @@ fn handle(feed: &Hl7Feed, shared: &Shared, messages: &[Vec<u8>]) -> Vec<u8> {
     let heard = shared.agent().clock().now();
     let mut taken: Vec<_> =
         messages.iter().map(|bytes| take(bytes, &feed.mappings, &feed.key, heard, &feed.next_id())).collect();
-    let mut observed: Vec<Observed> = Vec::new();
-    for one in &mut taken {
+    for one in &taken {
         for problem in &one.problems {
             tracing::warn!(message = ?one.id, kind = ?one.kind, %problem, "something is wrong with a message");
         }
         if one.is_unlisted {
             feed.note_unlisted(&one.kind);
         }
-        let said = std::mem::take(&mut one.said);
-        observed.extend(
-            one.mapping
-                .into_iter()
-                .zip([said])
-                .flat_map(|(mapping, said)| said.into_iter().map(|said| feed.observed(mapping.source(), said))),
-        );
     }
-    let recorded = if observed.is_empty() { Ok(()) } else { shared.agent().record(&observed, None) };
-    if !observed.is_empty() {
-        shared.recorded.notify_one();
-    }
-    let is_kept = match recorded {
+    let is_kept = match record(feed, shared, &mut taken, heard) {
         Ok(()) => true,
         Err(error) => {
-            tracing::error!(%error, messages = taken.len(), "messages cannot be recorded; their sender is told to send them again");
+            let error = format!("{error:#}");
+            tracing::error!(
+                error,
+                messages = taken.len(),
+                "messages cannot be recorded; their sender is told to send them again"
+            );
             false
         }
     };
     let answers = taken.into_iter().filter_map(|one| if is_kept { one.answer } else { one.answer_if_lost });
     answers.flat_map(|answer| framed(&answer)).collect()
+}
+
+fn record(feed: &Hl7Feed, shared: &Shared, taken: &mut [Taken<'_>], heard: UtcMillis) -> anyhow::Result<()> {
+    // Two messages on one exam are one after the other: what the second says depends on the first.
+    let _one_at_a_time = feed.exams.turn();
+    let mut observed: Vec<Observed> = Vec::new();
+    let mut changes = Changes::default();
+    for one in taken {
+        let (Some(mapping), mut said) = (one.mapping, std::mem::take(&mut one.said)) else { continue };
+        feed.exams.join(&mut said, std::mem::take(&mut one.ends), heard, &mut changes)?;
+        observed.extend(said.into_iter().map(|said| feed.observed(mapping.source(), said)));
+    }
+    if !observed.is_empty() {
+        shared.agent().record(&observed, None)?;
+        shared.recorded.notify_one();
+    }
+    feed.exams.keep(&changes)
 }

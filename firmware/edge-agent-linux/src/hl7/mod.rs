@@ -4,6 +4,7 @@
 //! A connection is a task of its own: what goes wrong in one ends that one.
 
 mod connection;
+mod known_exams;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -23,12 +24,16 @@ use crate::agent::Shared;
 use crate::clock::random_128;
 use crate::config::Config;
 use crate::token_key::TokenKey;
+use known_exams::KnownExams;
 
 /// Message types without a rule that are named in the log once each.
 const MAX_NAMED_TYPES: usize = 100;
 
 /// Rooms that a connection keeps alive; a trust has fewer.
 const MAX_ROOMS: usize = 500;
+
+/// How often exams of the past are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// How long to wait when the system gives no connection (too many open files).
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_secs(1);
@@ -49,6 +54,7 @@ pub struct Hl7Feed {
     answers: AtomicU64,
     unlisted: Mutex<BTreeSet<String>>,
     rooms: Mutex<BTreeSet<Place>>,
+    exams: KnownExams,
 }
 
 /// A room that something was heard of, and from which source.
@@ -73,6 +79,7 @@ impl Hl7Feed {
             answers: AtomicU64::new(0),
             unlisted: Mutex::default(),
             rooms: Mutex::default(),
+            exams: KnownExams::open(&config.data_dir)?,
         }))
     }
 
@@ -85,9 +92,15 @@ impl Hl7Feed {
         tracing::info!(%address, mappings = self.mappings.len(), "listening for hospital systems");
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_connections));
+        let mut forget_timer = tokio::time::interval(FORGET_EVERY);
         let mut alive_timer = tokio::time::interval(feed.alive_every);
         loop {
             tokio::select! {
+                _ = forget_timer.tick() => {
+                    if let Err(error) = feed.exams.forget_old(shared.agent().clock().now()) {
+                        tracing::warn!(error = format!("{error:#}"), "exams of the past cannot be forgotten");
+                    }
+                }
                 _ = alive_timer.tick() => {
                     // Without a sender nothing would be heard, so that silence is unknown.
                     if places.available_permits() < feed.max_connections {

@@ -41,7 +41,7 @@ fn number(token: Token) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn words(said: &Said) -> String {
+pub fn words(said: &Said) -> String {
     let mut words: Vec<String> = said.site.iter().map(ToString::to_string).collect();
     words.extend(said.room.iter().map(ToString::to_string));
     words.push(said.at.to_string());
@@ -62,6 +62,20 @@ fn words(said: &Said) -> String {
             words.extend(b.admission.map(|admission| format!("{admission:?}")));
             words.extend(b.class.map(|class| format!("{class:?}")));
             words.extend(b.issued.map(|issued| format!("issued {issued}")));
+        }
+        Observation::ExamStage(e) => {
+            words.extend([number(e.exam), e.stage.to_string()]);
+            words.extend(e.modality.map(|modality| format!("{modality:?}")));
+            words.extend(e.urgency.map(|urgency| format!("{urgency:?}")));
+        }
+        Observation::PerformedStep(s) => {
+            words.push(s.state.to_string());
+            words.extend(s.accessions.iter().map(|token| number(*token)));
+            words.extend(s.visit.map(|token| format!("visit {}", number(token))));
+            words.extend(s.patient.map(|token| format!("patient {}", number(token))));
+            words.push(format!("start {}", s.start));
+            words.extend(s.end.map(|end| format!("end {end}")));
+            words.extend(s.protocol.as_ref().map(ToString::to_string));
         }
         other => words.push(format!("{other:?}")),
     }
