@@ -142,6 +142,7 @@ fn main() -> std::process::ExitCode {
             access::a_certificate_opens_its_own_agents_topics_only,
         ),
         needs(Peer::Mosquitto, "a_mixed_up_port_is_named", certificates::a_mixed_up_port_is_named),
+        needs(Peer::Mosquitto, "metrics_tell_how_the_real_parts_are", prometheus::health_is_that_of_the_real_parts),
         test("every_alert_has_a_test_and_a_page_and_asks_for_what_there_is", prometheus::alerts_are_whole),
         test("a_scanners_metrics_are_those_of_its_report", prometheus::scanner_metrics_equal_the_report),
         needs(

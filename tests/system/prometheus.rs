@@ -8,6 +8,7 @@ use std::time::Duration;
 use touchtime_tests::peer::{self, Running, await_within};
 use touchtime_tests::programs::{root, run, touchtime};
 use touchtime_tests::prometheus::{Prometheus, promtool, rules};
+use touchtime_tests::ward::Ward;
 use touchtime_tests::web;
 
 use crate::scanners::{minute, rows, store_with_a_day};
@@ -235,4 +236,48 @@ pub fn scanner_metrics_equal_the_report() {
     }
     assert!(metrics.contains("room=\"mri-1\",state=\"finished\"} 1\n"), "{metrics}");
     assert!(metrics.contains("\ntouchtime_broker_connected 0\n"), "there is no broker");
+}
+
+/// The value of a sample, by the beginning of its line.
+fn sample(metrics: &str, beginning: &str) -> Option<f64> {
+    metrics.lines().find(|line| line.starts_with(beginning))?.rsplit(' ').next()?.parse().ok()
+}
+
+pub fn health_is_that_of_the_real_parts() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut ward = Ward::start(dir.path());
+    ward.another_day();
+    ward.await_all_stored();
+    let agent = "{trust=\"north\",site=\"main\",agent=\"th-1\"} ";
+    let of = |metric: &str| format!("touchtime_agent_{metric}{agent}");
+    let mut metrics = String::new();
+    await_within(
+        PATIENCE,
+        || "the agent says that nothing waits".to_owned(),
+        || {
+            metrics = web::get(ward.board, "/metrics").1;
+            sample(&metrics, &of("waiting_events")) == Some(0.0)
+        },
+    );
+    assert_eq!(sample(&metrics, &of("online")), Some(1.0));
+    assert_eq!(sample(&metrics, &of("lost_observations_total")), Some(0.0));
+    // Both are on this machine; what a minute allows for is a slow one.
+    let offset = sample(&metrics, &of("clock_offset_seconds")).expect("its word came as it was written");
+    assert!((-60.0..=0.1).contains(&offset), "{offset} s");
+    assert_eq!(sample(&metrics, "touchtime_broker_connected "), Some(1.0));
+    assert_eq!(sample(&metrics, "touchtime_broker_connections_total "), Some(1.0));
+    assert!(sample(&metrics, "touchtime_batches_total ") > Some(0.0), "{metrics}");
+    assert!(sample(&metrics, "touchtime_events_total{outcome=\"stored\"} ") > Some(0.0), "{metrics}");
+    for file in ["broker.ca-file", "broker.certificate-file"] {
+        let end = sample(&metrics, &format!("touchtime_certificate_expiry_timestamp_seconds{{file=\"{file}\"}} "));
+        assert!(end > sample(&metrics, "touchtime_last_stored_timestamp_seconds "), "{file} is valid:\n{metrics}");
+    }
+    let held = metrics.lines().filter(|line| line.starts_with("touchtime_store_held_events{"));
+    assert!(held.clone().count() == 4 && held.clone().all(|line| line.ends_with(" 0")), "{metrics}");
+
+    // A viewer is counted while its stream is open.
+    let seen = web::events_until(ward.board, "/events", |_| {
+        sample(&web::get(ward.board, "/metrics").1, "touchtime_viewers ") == Some(1.0)
+    });
+    assert!(!seen.is_empty());
 }
