@@ -1,11 +1,10 @@
-//! Grafana's queries on a real InfluxDB 1.x that holds the bundled cases and one made-up point of everything else; its
+//! Grafana's queries on a real InfluxDB 1.x that holds what the exporter sends of the demo, and a made-up point of each kind; its
 //! dashboards against Grafana's published types.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 
-use chrono::DateTime;
 use influx::point::Point;
 use influx::schema::{self, Measurement, Unit};
 use room_events::UtcMillis;
@@ -13,76 +12,22 @@ use serde_json::Value;
 use touchtime_tests::grafana::{Asked, alert_queries, dashboards};
 use touchtime_tests::influxdb::InfluxDb;
 use touchtime_tests::peer::Peer;
-use touchtime_tests::programs::{cases, mapping, run, touchtime};
+use touchtime_tests::programs::{run, touchtime};
 
-use crate::path::rows;
+use crate::influxdb::{Exporting, await_all};
 
-/// The trust of the bundled cases, and that of the made-up points.
-const BUNDLED: &str = "local";
+/// The trust of the demo, and that of the made-up points.
+const DEMO: &str = "demo";
 const MADE_UP: &str = "made-up";
 
-/// The time of the made-up points, within that of the bundled cases.
-const AT: &str = "2022-02-25T10:00:00Z";
-
-fn instant(text: &str) -> UtcMillis {
-    UtcMillis::saturating(DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis())
-}
-
-fn report(by: &str) -> String {
-    let (cases, mapping) = (cases(), mapping());
-    run(touchtime().args(["report", by, "--format", "csv", "--cases"]).arg(cases).arg("--mapping").arg(mapping)).good()
-}
-
-/// The points of the bundled lists, as far as a report has their fields.
-fn bundled_lists() -> Vec<String> {
-    let csv = report("sessions");
-    let lists = rows(&csv);
-    assert_eq!(lists.len(), 312);
-    lists.iter().map(|row| line_of(row)).collect()
-}
-
-fn line_of(row: &BTreeMap<&str, &str>) -> String {
-    let specialty = if row["specialty"].is_empty() { "none" } else { row["specialty"] };
-    let mut point =
-        Point::new(&schema::LIST, instant(row["planned_start"])).tag("specialty", specialty).tag("place", "1");
-    for tag in ["trust", "site", "room", "room_kind", "rule_set"] {
-        point = point.tag(tag, row[tag]);
-    }
-    point = point.tag("list_kind", row["kind"]);
-    let closed = row["state"] == "closed";
-    for (name, flag) in
-        [("sessions", true), ("measured", closed), ("running", false), ("complete", row["complete"] == "true")]
-    {
-        point = point.field(name, flag);
-    }
-    let number = |name: &str| row[name].parse::<f64>().unwrap_or_default();
-    for field in schema::LIST.fields {
-        let column = match field.name {
-            "counted_min" => "capped_min",
-            "gaps_min" => "gaps_in_session_min",
-            name => name,
-        };
-        if !row.contains_key(column) {
-            continue;
-        }
-        point = match field.unit {
-            Unit::Minutes => point.field(field.name, number(column)),
-            Unit::Count => point.field(field.name, row[column].parse::<u64>().expect("a count")),
-            Unit::Text => point.field(field.name, row[column]),
-            Unit::Flag | Unit::Code | Unit::Seconds | Unit::Value | Unit::PerHour => point,
-        };
-    }
-    for known in ["late_start", "early_finish", "overrun"] {
-        let flag = schema::LIST.fields.iter().find(|field| field.name == format!("{known}_known")).expect("a field");
-        point = point.field(flag.name, !row[format!("{known}_min").as_str()].is_empty());
-    }
-    let best = number("capped_min") + number("unknown_min");
-    point.field("capped_best_min", best).line().expect("a line")
-}
+/// 2022-01-01 and 2022-03-01, which hold all bundled cases; and 2022-02-25T10:00 in between, for the made-up points.
+const FROM: i64 = 1_640_995_200_000;
+const TO: i64 = 1_646_092_800_000;
+const AT: i64 = 1_645_783_200_000;
 
 /// A point with every tag and field of its measurement: flags are set, counts are 2.
 fn made_up(of: &'static Measurement, tags: &[(&str, &str)], fields: &[(&str, u64)]) -> String {
-    let mut point = Point::new(of, instant(AT));
+    let mut point = Point::new(of, UtcMillis::saturating(AT));
     for tag in of.tags {
         let value = tags.iter().find(|(name, _)| *name == tag.name).map_or(tag.name, |(_, value)| *value);
         point = point.tag(tag.name, value);
@@ -126,14 +71,6 @@ fn made_up_points() -> Vec<String> {
     lines
 }
 
-fn filled(dir: &std::path::Path) -> InfluxDb {
-    let influxdb = InfluxDb::start(dir);
-    // Without a word on precision times are in nanoseconds.
-    let lines: Vec<String> = bundled_lists().into_iter().chain(made_up_points()).map(|line| line + "000000").collect();
-    influxdb.write(&lines.join("\n"));
-    influxdb
-}
-
 /// One series of an answer.
 struct Series {
     tags: Value,
@@ -172,14 +109,13 @@ fn ask(influxdb: &InfluxDb, sent: &str) -> Result<Vec<Series>, String> {
     }
 }
 
-/// Puts in what Grafana would; `trust` is a regular expression.
-fn as_sent(text: &str, trust: &str) -> String {
-    let from = instant("2022-01-01T00:00:00Z").millis();
-    let to = instant("2022-03-01T00:00:00Z").millis();
+/// Puts in what Grafana would; `trust` and `room` are regular expressions.
+fn as_sent(text: &str, trust: &str, room: &str) -> String {
     let mut sent = text
-        .replace("$timeFilter", &format!("time >= {from}ms AND time <= {to}ms"))
+        .replace("$timeFilter", &format!("time >= {FROM}ms AND time <= {TO}ms"))
         .replace("$__interval", "1m")
-        .replace("^$trust$", &format!("^{trust}$"));
+        .replace("^$trust$", &format!("^{trust}$"))
+        .replace("^$room$", &format!("^{room}$"));
     for (variable, value) in [
         ("list_kind", "elective"),
         ("period", "month"),
@@ -190,20 +126,32 @@ fn as_sent(text: &str, trust: &str) -> String {
     ] {
         sent = sent.replace(&format!("'${variable}'"), &format!("'{value}'"));
     }
-    for variable in ["site", "room_kind", "room", "specialty", "agent"] {
+    for variable in ["site", "room_kind", "specialty", "agent"] {
         sent = sent.replace(&format!("/^${variable}$/"), "/^.*$/");
     }
     assert!(!sent.replace("$/", "").contains('$'), "a variable is left in {sent}");
     sent
 }
 
-pub fn every_query_finds_rows() {
+/// What the exporter sends of the demo's store, and what that does not have: a running list, agents, signals.
+pub fn queries_find_rows_and_headlines_equal_the_reports() {
     let dir = tempfile::tempdir().expect("a folder");
-    let influxdb = filled(dir.path());
+    let influxdb = InfluxDb::start(dir.path());
+    let exporting = Exporting::start(dir.path(), &influxdb);
+    await_all(&exporting, &influxdb);
+    // Without a word on precision times are in nanoseconds.
+    let lines: Vec<String> = made_up_points().into_iter().map(|line| line + "000000").collect();
+    influxdb.write(&lines.join("\n"));
+    every_query_finds_rows(&influxdb);
+    theatre_headlines_equal_the_reports(&influxdb, &exporting.store);
+    scanner_headlines_equal_the_reports(&influxdb, &exporting.store);
+}
+
+fn every_query_finds_rows(influxdb: &InfluxDb) {
     let all: Vec<Asked> = dashboards().iter().flat_map(|it| it.queries()).chain(alert_queries()).collect();
     let mut wrong = Vec::new();
     for Asked { place, text } in &all {
-        match ask(&influxdb, &as_sent(text, ".*")) {
+        match ask(influxdb, &as_sent(text, ".*", ".*")) {
             Err(error) => wrong.push(format!("{place}: {error}\n    {text}")),
             Ok(series) if !series.iter().any(Series::says_something) => {
                 wrong.push(format!("{place}: no rows\n    {text}"))
@@ -214,49 +162,80 @@ pub fn every_query_finds_rows() {
     assert!(wrong.is_empty(), "{} of {} queries:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
-/// The number, or that of each group, that a panel shows of the bundled lists.
-fn shown(influxdb: &InfluxDb, uid: &str, title: &str) -> Vec<Series> {
+/// What the panel's first query says of the demo's rooms.
+fn shown(influxdb: &InfluxDb, uid: &str, title: &str, room: &str) -> Vec<Series> {
     let all = dashboards();
     let dashboard = all.iter().find(|it| it.uid() == uid).expect("a dashboard");
     let panel = dashboard.pictures().find(|panel| panel["title"] == title).unwrap_or_else(|| panic!("no {title}"));
     let query = panel["targets"][0]["query"].as_str().expect("a query");
-    ask(influxdb, &as_sent(query, BUNDLED)).expect("an answer")
+    ask(influxdb, &as_sent(query, DEMO, room)).expect("an answer")
 }
 
-fn close(name: &str, found: Option<f64>, expected: f64) {
-    let found = found.unwrap_or_else(|| panic!("{name} has no number"));
+fn report(by: &str, store: &Path) -> Vec<Value> {
+    let text = run(touchtime().args(["report", by, "--format", "json", "--store"]).arg(store)).good();
+    serde_json::from_str(&text).expect("JSON rows")
+}
+
+fn close(name: &str, found: Option<f64>, expected: &Value) {
+    let expected = expected.as_f64().unwrap_or_else(|| panic!("{name} is not reported: {expected}"));
+    let found = found.unwrap_or_else(|| panic!("{name} has no number; reported is {expected}"));
     assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{name}: {found} is not {expected}");
 }
 
-pub fn headlines_equal_the_reports() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let influxdb = filled(dir.path());
-    let number = |row: &BTreeMap<&str, &str>, name: &str| row[name].parse::<f64>().expect("a number");
-
-    let system = report("system");
-    let system = rows(&system);
-    let headline = number(&system[0], "capped_utilisation");
-    let one = |uid, title, column| shown(&influxdb, uid, title)[0].number(column);
-    close("trends", one("touchtime-theatre-trends", "Capped utilisation", "capped"), headline);
-    close("today", one("touchtime-theatres", "Capped utilisation so far", "so far"), headline);
-    close("lists", one("touchtime-theatre-trends", "Lists measured", "lists"), 312.0);
-    for (title, column, of_report) in [
-        ("Cases per list", "cases", "cases_per_list"),
-        ("Cancelled on the day", "cancelled", "cancelled_on_day_rate"),
-        ("Mean turnover", "turnover", "turnover_mean_min"),
+fn theatre_headlines_equal_the_reports(influxdb: &InfluxDb, store: &Path) {
+    let system = report("system", store);
+    let headline = &system[0];
+    assert_eq!(headline["capped_min"], 89_136.0, "the bundled cases");
+    for (uid, title, column, of_report) in [
+        ("touchtime-theatre-trends", "Capped utilisation", "capped", "capped_utilisation"),
+        ("touchtime-theatres", "Capped utilisation so far", "so far", "capped_utilisation"),
+        ("touchtime-theatres", "The most it can still reach", "at most", "capped_utilisation_upper"),
+        ("touchtime-data-quality", "Utilisation: confirmed and at most", "confirmed", "capped_utilisation"),
+        ("touchtime-theatre-trends", "Lists measured", "lists", "sessions_held"),
+        ("touchtime-theatre-trends", "Cases per list", "cases", "cases_per_list"),
+        ("touchtime-theatre-trends", "Cancelled on the day", "cancelled", "cancelled_on_day_rate"),
+        ("touchtime-theatre-trends", "Mean turnover", "turnover", "turnover_mean_min"),
     ] {
-        close(title, one("touchtime-theatre-trends", title, column), number(&system[0], of_report));
+        close(title, shown(influxdb, uid, title, ".*")[0].number(column), &headline[of_report]);
     }
-
     for (by, key, title) in [("rooms", "room", "Rooms"), ("specialties", "specialty", "Specialties")] {
-        let csv = report(by);
-        let units = rows(&csv);
-        let found = shown(&influxdb, "touchtime-variation", title);
+        let units = report(by, store);
+        let found = shown(influxdb, "touchtime-variation", title, ".*");
         assert_eq!(found.len(), units.len(), "{by}");
-        for row in units {
-            let series = found.iter().find(|series| series.tags[key] == row[key]).expect("a series");
-            close(row[key], series.number("capped"), number(&row, "capped_utilisation"));
+        for unit in units {
+            let series = found.iter().find(|series| series.tags[key] == unit[key]).expect("a series");
+            close(title, series.number("capped"), &unit["capped_utilisation"]);
         }
+    }
+    let months = report("months", store);
+    let chart = shown(influxdb, "touchtime-theatre-trends", "Trust: $share", ".*");
+    assert_eq!((chart.len(), chart[0].rows.len()), (1, months.len()));
+    for (row, month) in chart[0].rows.iter().zip(&months) {
+        close("a month", row[1].as_f64(), &month["capped_utilisation"]);
+    }
+}
+
+fn scanner_headlines_equal_the_reports(influxdb: &InfluxDb, store: &Path) {
+    let scanners = report("scanners", store);
+    assert!(scanners.len() >= 4, "{scanners:?}");
+    for scanner in &scanners {
+        let room = scanner["room"].as_str().expect("a room");
+        let title = if scanner["room_kind"] == "ct" { "CT: exams per hour" } else { "MRI: exams per hour" };
+        for uid in ["touchtime-scanners", "touchtime-scanner-trends"] {
+            close(title, shown(influxdb, uid, title, room)[0].number("an hour"), &scanner["exams_per_hour"]);
+        }
+    }
+    for month in report("scanner-months", store) {
+        let chart = shown(
+            influxdb,
+            "touchtime-scanner-trends",
+            "$room: exams per hour",
+            month["room"].as_str().expect("a room"),
+        );
+        let found = chart[0].rows.iter().any(|row| {
+            row[1].as_f64().zip(month["exams_per_hour"].as_f64()).is_some_and(|(a, b)| (a - b).abs() <= 1e-9 * b)
+        });
+        assert!(found, "{month} is not on the chart");
     }
 }
 

@@ -32,15 +32,16 @@ const SAME: &[(&str, &str)] = &[
 /// A minute passes before a collector looks at what another process has written.
 const PATIENCE: Duration = Duration::from_secs(100);
 
-struct Exporting<'d> {
+pub struct Exporting<'d> {
     dir: &'d Path,
-    store: PathBuf,
+    /// The store's folder.
+    pub store: PathBuf,
     collector: Option<Running>,
 }
 
 impl<'d> Exporting<'d> {
     /// A store of the bundled cases, and a collector that exports it and hears of nobody.
-    fn start(dir: &'d Path, influxdb: &InfluxDb) -> Self {
+    pub fn start(dir: &'d Path, influxdb: &InfluxDb) -> Self {
         let store = dir.join("store");
         let http = format!("127.0.0.1:{}", free_port());
         let demo = ["demo", "--speed", "max", "--exit-when-done", "--http", &http, "--store"];
@@ -69,7 +70,8 @@ impl<'d> Exporting<'d> {
         self.collector = Some(Running::start(&mut command));
     }
 
-    fn log(&self) -> String {
+    /// What the collector says.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
@@ -90,6 +92,11 @@ impl<'d> Exporting<'d> {
             || exported(influxdb) == reported,
         );
     }
+}
+
+/// Waits until everything that was in the store has been exported: the word on the store goes last.
+pub fn await_all(exporting: &Exporting<'_>, influxdb: &InfluxDb) {
+    await_within(PATIENCE, || exporting.log(), || count(influxdb, "touchtime_store", "connected") > 0.0);
 }
 
 fn exported(influxdb: &InfluxDb) -> Vec<f64> {

@@ -154,10 +154,9 @@ fn main() -> std::process::ExitCode {
         needs(Peer::GrafanaSchema, "dashboards_are_of_grafanas_published_types", grafana::types_are_grafanas),
         needs(
             Peer::InfluxDb,
-            "every_query_of_a_dashboard_or_alert_finds_rows_in_influxdb",
-            grafana::every_query_finds_rows,
+            "every_query_of_a_dashboard_or_alert_finds_rows_and_headlines_equal_the_reports",
+            grafana::queries_find_rows_and_headlines_equal_the_reports,
         ),
-        needs(Peer::InfluxDb, "headline_panels_equal_the_reports", grafana::headlines_equal_the_reports),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()
