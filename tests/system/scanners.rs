@@ -120,6 +120,7 @@ pub fn a_calendar_and_a_target_are_taken_from_the_configuration() {
         format!(
             "trust = \"demo\"\n[store]\ndir = {:?}\n[broker]\nhost = \"localhost\"\n\
              [[closures]]\nreason = \"staff-break\"\nfrom = \"11:30\"\nto = \"12:00\"\nweekdays = [\"mon\"]\n\
+             [[rooms]]\nsite = \"main\"\nid = \"mri-1\"\nkind = \"mri\"\nmobile = true\n\
              [[closures]]\nsite = \"main\"\nroom = \"mri-2\"\nreason = \"service\"\n\
              [[targets]]\nmeasure = \"exams_per_hour\"\nvalue = 2.0\nroom-kinds = [\"mri\"]\nsource = \"Board paper\"\n",
             store
@@ -131,6 +132,17 @@ pub fn a_calendar_and_a_target_are_taken_from_the_configuration() {
     assert_eq!((&session["open_min"], &session["staffed_min"]), (&240.into(), &210.into()));
     assert_eq!(session["target_per_hour"], 2.0);
     assert_eq!(session["scans_short_of_target"], 2, "2 x 3.5 h less 5");
+    assert_eq!(session["standing"], "missed");
+    let parts = rows(&store, "scanner-splits", Some(&config));
+    let part = |split: &str| parts.iter().find(|row| row["split"] == split).expect("a part");
+    assert_eq!((&part("unit")["part"], &part("unit")["exams"]), (&"mobile".into(), &5.into()));
+    assert!(part("protocol")["part"].is_null(), "the discontinued step has no protocol");
+    assert!(parts.iter().any(|row| row["part"] == "MR knee" && row["exams"] == 5), "{parts:?}");
+
+    let text = std::fs::read_to_string(&config).expect("read");
+    std::fs::write(&config, text + "[scanners]\nphantom-protocols = [\"mr KNEE\"]\n").expect("written");
+    let session = &rows(&store, "scanner-sessions", Some(&config))[0];
+    assert_eq!((&session["exams_completed"], &session["exams_discontinued"]), (&0.into(), &1.into()));
 
     std::fs::write(
         &config,
@@ -289,7 +301,7 @@ pub fn explain_shows_steps_exams_and_arithmetic() {
         "Monday 12 January 2026",
         "08:00 to 12:00 = 240 min",
         "240 of 240 min = 100.00 %",
-        "in no figure: wrong worklist entry",
+        "in no figure: the wrong worklist entry was chosen",
         "1.25 = (5 completed + 0 inferred) / 240 min x 60",
         "5 = 2.5 x 240 min / 60 - 5, not below 0, rounded up (CMAST annual plan",
         "67.92 % = 163 of 240 min",

@@ -178,11 +178,7 @@ fn left_out(session: &ScannerSession, local: Local) -> Markup {
 }
 
 fn why(reason: StepExclusion) -> String {
-    match reason {
-        StepExclusion::WrongWorklistEntry => {
-            "the wrong worklist entry was chosen (DCM 110514): in no figure".to_owned()
-        }
-    }
+    format!("{}: in no figure", reason.why())
 }
 
 fn tokens(tokens: &[Token]) -> String {
@@ -198,7 +194,7 @@ fn exams(session: &ScannerSession, local: Local) -> Markup {
             tbody { @for exam in &session.exams { tr {
                 td.n { (local.exact_time(exam.at)) }
                 td { (short_token(&exam.id)) }
-                td { (exam.state.name()) @if !exam.in_plan && exam.state != ExamState::Provisional { ", outside the plan" } }
+                td { (exam.state.name()) @if exam.booked == Some(false) { ", walk-in" } @if !exam.in_plan && exam.state != ExamState::Provisional { ", outside the plan" } }
                 td { (tokens(&exam.steps)) }
             } } }
         } }

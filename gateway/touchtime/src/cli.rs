@@ -260,6 +260,8 @@ pub enum ReportBy {
     ScannerWeeks,
     /// What a change did to each scanner room's exams per hour (with `--on`).
     ScannerChange,
+    /// Scanner exams by whose patients, booked or walk-in, protocol, and mobile or fixed unit.
+    ScannerSplits,
     /// Each protocol, with the spread of its durations.
     Protocols,
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use broker_tls::TlsFiles;
 use chrono::{NaiveDate, NaiveTime};
-use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, TrustId};
+use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, Token, TrustId};
 use serde::Deserialize;
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
@@ -231,6 +231,9 @@ pub struct RoomConfig {
     /// Its name for people.
     #[serde(default)]
     pub name: Option<String>,
+    /// It is a mobile unit.
+    #[serde(default)]
+    pub mobile: bool,
 }
 
 /// `[scanners]`
@@ -243,12 +246,22 @@ pub struct ScannersConfig {
     pub silent_after_minutes: u16,
     /// Cancellation reasons that mean that the patient did not attend; default `DNA`, `did not attend`.
     pub did_not_attend: Vec<String>,
+    /// Patient tokens of phantoms, as `export events` shows them; default none.
+    pub phantoms: Vec<Token>,
+    /// Protocols with which phantoms are scanned; default `QA`, `phantom`, `QA phantom`.
+    pub phantom_protocols: Vec<String>,
 }
 
 impl Default for ScannersConfig {
     fn default() -> Self {
         let rules = ScannerRules::default();
-        Self { least_observed: rules.least_observed, silent_after_minutes: 15, did_not_attend: rules.did_not_attend }
+        Self {
+            least_observed: rules.least_observed,
+            silent_after_minutes: 15,
+            did_not_attend: rules.did_not_attend,
+            phantoms: rules.phantoms,
+            phantom_protocols: rules.phantom_protocols,
+        }
     }
 }
 
@@ -470,12 +483,15 @@ impl GatewayConfig {
             least_observed: self.scanners.least_observed,
             silent_after: Minutes::whole(i64::from(self.scanners.silent_after_minutes)),
             did_not_attend: self.scanners.did_not_attend.clone(),
+            phantoms: self.scanners.phantoms.clone(),
+            phantom_protocols: self.scanners.phantom_protocols.clone(),
             ..ScannerRules::default()
         };
         // The file was checked: each closure can be read.
         let closures = self.closures.iter().filter_map(|closure| closure.closure().ok()).collect();
         let targets = Targets::built_in().with(TargetFile { target: self.targets.clone() });
-        ScannerSettings { rules, scanner, targets, closures }
+        let mobile = self.rooms.iter().filter(|room| room.mobile).map(|room| (room.site.clone(), room.id.clone()));
+        ScannerSettings { rules, scanner, targets, closures, mobile: mobile.collect() }
     }
 
     /// This collector and the others on its broker, each with its MQTT user.

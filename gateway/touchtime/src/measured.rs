@@ -154,6 +154,8 @@ pub struct ScannerSettings {
     pub targets: Targets,
     /// When rooms are not meant to scan; those without a room are for all rooms of the site, without a site for all.
     pub closures: Vec<RoomClosure>,
+    /// Rooms that are mobile units.
+    pub mobile: Vec<(SiteId, RoomId)>,
 }
 
 /// A closure and the rooms that it is for.
@@ -170,7 +172,13 @@ pub struct RoomClosure {
 impl ScannerSettings {
     /// Without a configuration: the published targets, and no closures.
     pub fn built_in(rules: RuleSet) -> Self {
-        Self { rules, scanner: ScannerRules::default(), targets: Targets::built_in(), closures: Vec::new() }
+        Self {
+            rules,
+            scanner: ScannerRules::default(),
+            targets: Targets::built_in(),
+            closures: Vec::new(),
+            mobile: Vec::new(),
+        }
     }
 
     /// Measures a scanner room.

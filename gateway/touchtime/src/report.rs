@@ -204,6 +204,7 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
         | ReportBy::ScannerMonths
         | ReportBy::ScannerWeeks
         | ReportBy::ScannerChange
+        | ReportBy::ScannerSplits
         | ReportBy::Protocols => return None,
     })
 }

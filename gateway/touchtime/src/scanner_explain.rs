@@ -10,7 +10,7 @@ use store::Reader;
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
 use utilisation::scanner::arithmetic::{minutes, percent, sums};
-use utilisation::scanner::result::{ExamState, ScannerSession, StepExclusion, StepResult};
+use utilisation::scanner::result::{ExamState, ScannerSession, StepResult};
 use utilisation::timeline::Precedence;
 
 use crate::clock::wall_now;
@@ -175,10 +175,7 @@ pub fn settings(config: Option<&std::path::Path>, rules: RuleSet) -> anyhow::Res
 fn outcome(step: &StepResult) -> String {
     let exams: Vec<String> = step.exams.iter().map(|exam: &Token| short_token(exam)).collect();
     let reason = step.reason.map_or_else(String::new, |reason| format!(" (DCM {reason})"));
-    let excluded = match step.excluded {
-        Some(StepExclusion::WrongWorklistEntry) => ", in no figure: wrong worklist entry",
-        None => "",
-    };
+    let excluded = step.excluded.map_or_else(String::new, |reason| format!(", in no figure: {}", reason.why()));
     let protocol = step.protocol.as_ref().map_or_else(String::new, |protocol| format!(", {}", protocol.as_str()));
     let bound = if step.end.is_none() { ", end not known" } else { "" };
     format!("{}: {}{reason}{bound}{excluded}{protocol}", exams.join("+"), step.state.name())

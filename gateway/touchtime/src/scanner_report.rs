@@ -1,5 +1,5 @@
-//! `touchtime report scanners`, `scanner-sessions`, `scanner-hours`, `scanner-weeks`, `scanner-months`, `scanner-change`
-//! and `protocols`.
+//! `touchtime report scanners`, `scanner-sessions`, `scanner-hours`, `scanner-weeks`, `scanner-months`, `scanner-change`,
+//! `scanner-splits` and `protocols`.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,12 +11,13 @@ use room_events::UtcMillis;
 use store::Reader;
 use utilisation::rows::{
     SCANNER_AGGREGATE_COLUMNS, SCANNER_CHANGE_COLUMNS, SCANNER_HOUR_COLUMNS, SCANNER_SESSION_COLUMNS,
-    SCANNER_WEEK_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row, scanner_change_row, scanner_hour_row,
-    scanner_session_row, scanner_week_rows, spread_row,
+    SCANNER_SPLIT_COLUMNS, SCANNER_WEEK_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row, scanner_change_row,
+    scanner_hour_row, scanner_session_row, scanner_split_row, scanner_week_rows, spread_row,
 };
 use utilisation::rules::RuleSet;
 use utilisation::scanner::change::{Week, WeeklyRates, weekly_rates};
 use utilisation::scanner::result::{HourResult, ScannerSession};
+use utilisation::scanner::splits::splits;
 use utilisation::scanner::{self, aggregate, duration_spread};
 use utilisation::timeline::Precedence;
 
@@ -43,6 +44,8 @@ pub enum By {
     Week,
     /// What a change did to a room.
     Change,
+    /// A part of a split of exams.
+    Split,
 }
 
 impl By {
@@ -54,6 +57,7 @@ impl By {
             ReportBy::ScannerSessions => Some(Self::Session),
             ReportBy::ScannerHours => Some(Self::Hour),
             ReportBy::Protocols => Some(Self::Protocol),
+            ReportBy::ScannerSplits => Some(Self::Split),
             ReportBy::ScannerWeeks => Some(Self::Week),
             ReportBy::ScannerChange => Some(Self::Change),
             ReportBy::Sessions
@@ -202,6 +206,11 @@ fn write(
                 .collect();
             write(SCANNER_HOUR_COLUMNS, &rows, HOUR_TABLE)?;
         }
+        By::Split => {
+            let parts = splits(sessions, &|site, room| settings.mobile.iter().any(|(s, r)| s == site && r == room));
+            let rows: Vec<Row<'_>> = parts.iter().map(scanner_split_row).collect();
+            write(SCANNER_SPLIT_COLUMNS, &rows, SPLIT_TABLE)?;
+        }
         // Written before: they need the date of the change.
         By::Week | By::Change => {}
         By::Protocol => {
@@ -311,4 +320,16 @@ const CHANGE_TABLE: &[Column] = &[
     column("operational_hours_per_machine_year", "hours/year"),
     column("extra_exams_per_machine_year", "extra/year"),
     column("finding", "finding"),
+];
+
+const SPLIT_TABLE: &[Column] = &[
+    column("site", "site"),
+    column("room_kind", "kind"),
+    column("split", "split"),
+    column("part", "part"),
+    column("exams", "exams"),
+    column("share", "share"),
+    column("exams_per_hour", "per hour"),
+    column("out_of_hours_exams", "outside"),
+    column("discontinued", "discont."),
 ];

@@ -19,8 +19,8 @@ use crate::quantity::{Minutes, Ratio};
 pub use aside::RowsAside;
 pub use scanner::{
     SCANNER_AGGREGATE_COLUMNS, SCANNER_CHANGE_COLUMNS, SCANNER_HOUR_COLUMNS, SCANNER_SESSION_COLUMNS,
-    SCANNER_WEEK_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row, scanner_change_row, scanner_hour_row,
-    scanner_session_row, scanner_week_rows, spread_row,
+    SCANNER_SPLIT_COLUMNS, SCANNER_WEEK_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row, scanner_change_row,
+    scanner_hour_row, scanner_session_row, scanner_split_row, scanner_week_rows, spread_row,
 };
 pub use session::{SESSION_COLUMNS, session_row, write_csv_row};
 

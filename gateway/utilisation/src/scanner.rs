@@ -10,7 +10,7 @@
 //! unknown, never idle, and below the share that a rate needs there is none.
 //!
 //! [`spans`] holds sets of time, [`rules`] the settings and the calendar, [`exams`] makes exams of steps, [`session`]
-//! the figures, [`aggregate`] sums them up, [`change`] compares what was before a date with what came after it.
+//! the figures, [`aggregate`] sums them up, [`splits`] tells them apart, [`change`] compares what was before a date with what came after it.
 //!
 //! # Readings of the rules
 //! - A session closes at its planned end, or when the last of its steps ends, or where a step has no end with the next
@@ -27,6 +27,7 @@ pub mod result;
 pub mod rules;
 mod session;
 pub mod spans;
+pub mod splits;
 
 use room_events::UtcMillis;
 
@@ -65,6 +66,7 @@ pub fn measure_room(room: &Room, facts: &ScannerFacts, under: Conditions<'_>, no
     let all_exams = exams(&steps.placed);
 
     let observed = session::observed(&facts.alive, &steps.placed, under.scanner, now);
+    let bookings = facts.cases.iter().map(|case| (case.id, case)).collect();
     let mut results = Vec::with_capacity(plans.len());
     for (index, (plan, name)) in plans.iter().zip(names).enumerate() {
         let own: Vec<&Placed<'_>> = steps.placed.iter().filter(|step| step.session == Some(index)).collect();
@@ -73,8 +75,15 @@ pub fn measure_room(room: &Room, facts: &ScannerFacts, under: Conditions<'_>, no
             (None, Some(at)) => sessions.of_start(at) == Some(index),
             (None, None) => false,
         });
-        let circumstances =
-            Circumstances { room, plan, under, now, closes: steps.closes.get(index).copied(), observed: &observed };
+        let circumstances = Circumstances {
+            room,
+            plan,
+            under,
+            now,
+            closes: steps.closes.get(index).copied(),
+            observed: &observed,
+            bookings: &bookings,
+        };
         let mine = all_exams.iter().filter(|exam| exam.session == Some(index));
         results.push(circumstances.measure(name, &own, mine, cases));
     }

@@ -89,6 +89,18 @@ pub enum Standing {
     NotJudged,
 }
 
+impl Standing {
+    /// The name used in exports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::InBand => "in_band",
+            Self::Missed => "missed",
+            Self::NotJudged => "not_judged",
+        }
+    }
+}
+
 impl Target {
     /// How a value stands to it.
     pub fn standing(&self, value: f64) -> Standing {

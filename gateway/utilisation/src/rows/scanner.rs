@@ -7,7 +7,9 @@ use crate::facts::Room;
 use crate::quantity::Ratio;
 use crate::scanner::change::{Stretch, WeeklyRates};
 use crate::scanner::result::{HourResult, ScannerSession};
+use crate::scanner::splits::SplitRow;
 use crate::scanner::{ProtocolSpread, ScannerAggregate};
+use crate::targets::Standing;
 
 type Row<'r> = Vec<(&'static str, Value<'r>)>;
 
@@ -60,6 +62,10 @@ pub const SCANNER_SESSION_COLUMNS: &[&str] = &[
     "scans_short_of_target",
     "quality",
     "acquisition_min",
+    "target_low",
+    "target_high",
+    "standing",
+    "median_slot_min",
 ];
 
 fn ratio<'r>(ratio: Option<Ratio>) -> Value<'r> {
@@ -137,6 +143,10 @@ pub fn scanner_session_row<'r>(session: &'r ScannerSession, reasons: &'r str) ->
             f.short_of_target.map_or(Value::Absent, count),
             Value::Names(session.quality.iter().map(|flag| flag.name()).collect()),
             Value::Minutes(f.acquired),
+            number(f.target_band.map(|band| band.low)),
+            number(f.target_band.map(|band| band.high)),
+            text(f.standing.map(Standing::name)),
+            number(f.median_slot),
         ],
     )
 }
@@ -384,4 +394,37 @@ fn stretch_values<'r>(stretch: &Stretch) -> [Value<'r>; 8] {
         number(stretch.limits.map(|limits| limits.upper)),
         Value::Flag(stretch.trial),
     ]
+}
+
+/// The header of the rows of splits: only append.
+pub const SCANNER_SPLIT_COLUMNS: &[&str] = &[
+    "site",
+    "room_kind",
+    "split",
+    "part",
+    "exams",
+    "share",
+    "exams_per_hour",
+    "out_of_hours_exams",
+    "exams_discontinued",
+    "discontinued",
+];
+
+/// A part's values under [`SCANNER_SPLIT_COLUMNS`]; an unknown part is absent.
+pub fn scanner_split_row(row: &SplitRow) -> Row<'_> {
+    under(
+        SCANNER_SPLIT_COLUMNS,
+        vec![
+            Value::Text(&row.site),
+            Value::Text(row.room_kind.name()),
+            Value::Text(row.split.name()),
+            text(row.part.as_deref()),
+            count(row.exams),
+            ratio(row.share()),
+            number(row.exams_per_hour()),
+            count(row.out_of_hours),
+            count(row.discontinued),
+            ratio(row.discontinued_rate()),
+        ],
+    )
 }

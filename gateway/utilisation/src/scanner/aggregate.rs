@@ -159,25 +159,27 @@ pub(super) fn sums<K: Ord>(
     sessions: &[ScannerSession],
     group_of: impl Fn(&ScannerSession) -> (K, Named),
 ) -> BTreeMap<K, ScannerAggregate> {
-    let begun = || {
-        sessions.iter().filter(|session| match session.state {
-            SessionState::Running | SessionState::Closed | SessionState::Unused => true,
-            SessionState::Planned | SessionState::Cancelled => false,
-        })
-    };
-    let homes = homes(begun());
+    let homes = homes(begun(sessions));
     let mut groups: BTreeMap<K, ScannerAggregate> = BTreeMap::new();
-    for session in begun() {
+    for session in begun(sessions) {
         let (key, named) = group_of(session);
         groups.entry(key).or_insert_with(|| ScannerAggregate::empty(named, session)).add(session, &homes);
     }
     groups
 }
 
-/// For each exam the session and the result that counts: of the best state, the earliest.
-type Homes<'s> = HashMap<(&'s str, Token), (&'s ExamResult, &'s str)>;
+/// The sessions that have begun, the unused too.
+pub(super) fn begun(sessions: &[ScannerSession]) -> impl Iterator<Item = &ScannerSession> {
+    sessions.iter().filter(|session| match session.state {
+        SessionState::Running | SessionState::Closed | SessionState::Unused => true,
+        SessionState::Planned | SessionState::Cancelled => false,
+    })
+}
 
-fn homes<'s>(sessions: impl Iterator<Item = &'s ScannerSession>) -> Homes<'s> {
+/// For each exam the session and the result that counts: of the best state, the earliest.
+pub(super) type Homes<'s> = HashMap<(&'s str, Token), (&'s ExamResult, &'s str)>;
+
+pub(super) fn homes<'s>(sessions: impl Iterator<Item = &'s ScannerSession>) -> Homes<'s> {
     let mut homes: Homes<'s> = HashMap::new();
     for session in sessions {
         for exam in &session.exams {

@@ -125,7 +125,11 @@ fn known<'f>(step: &'f Step, session: Option<usize>, under: Conditions<'_>) -> P
         acquired,
         last_image,
         rejected: (step.end.is_some() && believed.is_none()) || (step.acquired.is_some() && acquired.is_none()),
-        excluded: wrong.then_some(StepExclusion::WrongWorklistEntry),
+        excluded: if wrong {
+            Some(StepExclusion::WrongWorklistEntry)
+        } else {
+            under.scanner.is_phantom(step).then_some(StepExclusion::Phantom)
+        },
     }
 }
 

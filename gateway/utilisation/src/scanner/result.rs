@@ -1,11 +1,11 @@
 //! What the measures say of a scanner room's sessions.
 
 use chrono::NaiveDate;
-use room_events::{Label, ListKind, RoomId, RoomKind, SessionKey, SiteId, Token, TrustId, UtcMillis};
+use room_events::{Label, ListKind, PatientClass, RoomId, RoomKind, SessionKey, SiteId, Token, TrustId, UtcMillis};
 
 use super::rules::ClosedFor;
 use super::spans::Spans;
-use crate::facts::Acquired;
+use crate::facts::{Acquired, Case};
 use crate::quantity::{Minutes, Ratio};
 use crate::result::SessionState;
 use crate::targets::{Band, Standing};
@@ -124,6 +124,8 @@ pub struct ScannerFigures {
     pub target: Option<f64>,
     /// The range that is acceptable without reaching the target.
     pub target_band: Option<Band>,
+    /// Median booked minutes of the bookings that were not cancelled.
+    pub median_slot: Option<f64>,
     /// How the rate stands to both; absent without target or rate.
     pub standing: Option<Standing>,
     /// Whole exams by which the session is behind its target; absent without target and below the observed share.
@@ -267,6 +269,44 @@ pub struct ExamResult {
     pub in_plan: bool,
     /// Its steps by start.
     pub steps: Vec<Token>,
+    /// Protocol of the step that it counts with.
+    pub protocol: Option<Label>,
+    /// It was booked; absent where no booking of the session is known.
+    pub booked: Option<bool>,
+    /// Whose exam it was, where its booking tells.
+    pub patients: Option<Patients>,
+}
+
+/// Whose exams: as scanners' work is usually told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Patients {
+    /// Emergencies, wherever they lie.
+    Emergency,
+    /// Patients of the wards.
+    Inpatient,
+    /// Outpatients, day cases among them.
+    Outpatient,
+}
+
+impl Patients {
+    /// The name used in exports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Emergency => "emergency",
+            Self::Inpatient => "inpatient",
+            Self::Outpatient => "outpatient",
+        }
+    }
+
+    /// Of a booking on a list of that kind.
+    pub(super) fn of(case: &Case, list: ListKind) -> Option<Self> {
+        match (case.admission.unwrap_or(list), case.class) {
+            (ListKind::Emergency, _) => Some(Self::Emergency),
+            (ListKind::Elective, Some(PatientClass::Inpatient)) => Some(Self::Inpatient),
+            (ListKind::Elective, Some(PatientClass::DayCase | PatientClass::Outpatient)) => Some(Self::Outpatient),
+            (ListKind::Elective, None) => None,
+        }
+    }
 }
 
 /// Why a step is in no figure.
@@ -274,6 +314,18 @@ pub struct ExamResult {
 pub enum StepExclusion {
     /// The wrong worklist entry was chosen (DCM 110514).
     WrongWorklistEntry,
+    /// A phantom was scanned for quality assurance.
+    Phantom,
+}
+
+impl StepExclusion {
+    /// Why, for people.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::WrongWorklistEntry => "the wrong worklist entry was chosen (DCM 110514)",
+            Self::Phantom => "a phantom was scanned for quality assurance",
+        }
+    }
 }
 
 /// One step as it counted.
@@ -333,8 +385,12 @@ pub enum ScannerFlag {
     AttendanceByStep,
     /// A step was for a wrong worklist entry and is in no figure.
     WrongWorklistEntry,
+    /// A step was of a phantom and is in no figure.
+    Phantom,
     /// Too little was observed for a rate.
     NotObserved,
+    /// The median slot of echocardiograms is shorter than the least recommended one.
+    ShortSlots,
     /// The plan has no length.
     EmptyPlan,
 }
@@ -349,7 +405,9 @@ impl ScannerFlag {
             Self::ConflictingStep => "conflicting_step",
             Self::AttendanceByStep => "attendance_by_step",
             Self::WrongWorklistEntry => "wrong_worklist_entry",
+            Self::Phantom => "phantom",
             Self::NotObserved => "not_observed",
+            Self::ShortSlots => "short_slots",
             Self::EmptyPlan => "empty_plan",
         }
     }

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
-use room_events::UtcMillis;
+use room_events::{Token, UtcMillis};
 use serde::Deserialize;
 
 use super::spans::Spans;
+use crate::facts::Step;
 use crate::quantity::Minutes;
 
 /// DICOM code 110514 (DCM), "incorrect worklist entry selected": such a step was about somebody else.
@@ -28,6 +29,19 @@ pub struct ScannerRules {
     pub spread_min_n: usize,
     /// Cancellation reasons that mean that the patient did not attend, compared without regard to case.
     pub did_not_attend: Vec<String>,
+    /// Patient tokens of phantoms.
+    pub phantoms: Vec<Token>,
+    /// Protocols with which phantoms are scanned, compared without regard to case.
+    pub phantom_protocols: Vec<String>,
+}
+
+impl ScannerRules {
+    /// Whether a step was of a phantom.
+    pub fn is_phantom(&self, step: &Step) -> bool {
+        let protocol = step.protocol.as_ref();
+        step.patient.is_some_and(|patient| self.phantoms.contains(&patient))
+            || protocol.is_some_and(|is| self.phantom_protocols.iter().any(|of| of.eq_ignore_ascii_case(is.as_str())))
+    }
 }
 
 impl Default for ScannerRules {
@@ -40,6 +54,8 @@ impl Default for ScannerRules {
             late_after: Minutes::whole(15),
             spread_min_n: 5,
             did_not_attend: ["dna", "did not attend", "did_not_attend"].map(str::to_owned).to_vec(),
+            phantoms: Vec::new(),
+            phantom_protocols: ["qa", "phantom", "qa phantom"].map(str::to_owned).to_vec(),
         }
     }
 }

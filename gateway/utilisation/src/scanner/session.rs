@@ -7,8 +7,8 @@ use room_events::{RoomKind, Token, UtcMillis};
 use super::Conditions;
 use super::exams::{Exam, Placed};
 use super::result::{
-    ClosedStretch, ExamResult, ExamState, HourResult, ScanBooking, ScannerFigures, ScannerFlag, ScannerSession,
-    StepResult,
+    ClosedStretch, ExamResult, ExamState, HourResult, Patients, ScanBooking, ScannerFigures, ScannerFlag,
+    ScannerSession, StepExclusion, StepResult,
 };
 use super::rules::{ClosedFor, ScannerRules, closed};
 use super::spans::Spans;
@@ -30,6 +30,8 @@ pub(super) struct Circumstances<'a> {
     pub closes: Option<UtcMillis>,
     /// When the room was observed.
     pub observed: &'a Spans,
+    /// Every booking of the room; a booking has the token of its exam.
+    pub bookings: &'a BTreeMap<Token, &'a Case>,
 }
 
 /// When a room was observed: between signs of life, up to now since the last, and while a step is known to have run,
@@ -106,11 +108,20 @@ impl Circumstances<'_> {
                 at: exam.at,
                 in_plan,
                 steps: exam.steps.clone(),
+                protocol: exam.counts_with.step.protocol.clone(),
+                booked: None,
+                patients: self.bookings.get(&exam.id).and_then(|case| Patients::of(case, plan.plan.kind)),
             });
         }
         figures.attendances = u32::try_from(self.attendances(&counted).len()).unwrap_or(u32::MAX);
         self.count_discontinued(&counted, &mut figures);
         let bookings = self.count_booked(cases, date, &mut figures);
+        // Where no booking is known at all, nobody can be said to have walked in.
+        if !bookings.is_empty() {
+            for exam in &mut results {
+                exam.booked = Some(self.bookings.contains_key(&exam.id));
+            }
+        }
         let target = self.under.targets.target_for(self.room.kind, plan.plan.kind, Measure::ExamsPerHour, date);
         let target = target.filter(|_| self.room.kind != RoomKind::Echo);
         figures.target = target.map(|target| target.value);
@@ -137,7 +148,7 @@ impl Circumstances<'_> {
             provisional: is_open || matches!(state, SessionState::Planned | SessionState::Running),
             revised,
             rule_set: self.under.rules.name.clone(),
-            quality: self.quality(steps, &figures),
+            quality: self.quality(steps, &figures, date),
             figures,
             exams: results,
             steps: step_results,
@@ -260,11 +271,19 @@ impl Circumstances<'_> {
             bookings.push(ScanBooking { id, start, minutes, cancelled: case.cancelled.is_some() });
         }
         bookings.sort_by_key(|booking| (booking.start, booking.id));
+        figures.median_slot = median(bookings.iter().filter(|booking| !booking.cancelled).filter_map(|b| b.minutes));
         bookings
     }
 
-    fn quality(&self, steps: &[&Placed<'_>], figures: &ScannerFigures) -> Vec<ScannerFlag> {
+    /// A rate of echocardiograms says nothing of their quality; a slot that is too short does.
+    fn has_short_slots(&self, figures: &ScannerFigures, date: chrono::NaiveDate) -> bool {
+        let least = self.under.targets.target_for(self.room.kind, self.plan.plan.kind, Measure::MedianSlot, date);
+        least.zip(figures.median_slot).is_some_and(|(least, median)| median < least.value)
+    }
+
+    fn quality(&self, steps: &[&Placed<'_>], figures: &ScannerFigures, date: chrono::NaiveDate) -> Vec<ScannerFlag> {
         let counted = || steps.iter().filter(|step| step.counts());
+        let is_excluded = |reason| steps.iter().any(|step| step.excluded == Some(reason));
         let by_step = |step: &&&Placed<'_>| step.step.visit.is_none() && step.step.patient.is_none();
         [
             (self.plan.late, ScannerFlag::LatePlan),
@@ -272,8 +291,10 @@ impl Circumstances<'_> {
             (counted().any(|step| step.rejected), ScannerFlag::RejectedStamps),
             (steps.iter().any(|step| step.step.conflicting), ScannerFlag::ConflictingStep),
             (counted().any(|step| by_step(&step)), ScannerFlag::AttendanceByStep),
-            (steps.iter().any(|step| !step.counts()), ScannerFlag::WrongWorklistEntry),
+            (is_excluded(StepExclusion::WrongWorklistEntry), ScannerFlag::WrongWorklistEntry),
+            (is_excluded(StepExclusion::Phantom), ScannerFlag::Phantom),
             (figures.elapsed > Minutes::ZERO && !figures.is_observed(), ScannerFlag::NotObserved),
+            (self.has_short_slots(figures, date), ScannerFlag::ShortSlots),
             (figures.open == Minutes::ZERO, ScannerFlag::EmptyPlan),
         ]
         .into_iter()
@@ -289,6 +310,13 @@ fn attendance(step: &Placed<'_>) -> (u8, Token) {
         (None, Some(patient)) => (1, patient),
         (None, None) => (2, step.step.id),
     }
+}
+
+fn median(minutes: impl Iterator<Item = u16>) -> Option<f64> {
+    let mut minutes: Vec<u16> = minutes.collect();
+    minutes.sort_unstable();
+    let (low, high) = (minutes.get(minutes.len().checked_sub(1)? / 2)?, minutes.get(minutes.len() / 2)?);
+    Some((f64::from(*low) + f64::from(*high)) / 2.0)
 }
 
 /// Whole exams behind the target, rounded up. A rate of echocardiograms is never judged.

@@ -7,3 +7,4 @@ mod examples;
 mod records;
 mod reference;
 mod rooms;
+mod rules;
