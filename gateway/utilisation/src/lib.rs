@@ -3,7 +3,7 @@
 //! The way of a fact: [`timeline`] folds events, in any order and with any duplicates, into [`facts`] (one agreed value
 //! for each milestone, booking and plan); [`theatre`] measures the sessions of one room from them under a [`rules`]
 //! set, [`scanner`] those of a scanner room; [`aggregate`] sums sessions up for sites, weeks or specialties, [`variation`] compares units, and [`control`]
-//! draws control charts. Nothing here reads a clock: `now` is a parameter. All arithmetic is on UTC instants in
+//! draws control charts; [`waiting`] counts the way of ordered exams to scan and report. Nothing here reads a clock: `now` is a parameter. All arithmetic is on UTC instants in
 //! milliseconds; local time only gives a date label. Rounding happens when printing, in [`quantity`], nowhere else.
 
 pub mod aggregate;
@@ -19,3 +19,4 @@ pub mod targets;
 pub mod theatre;
 pub mod timeline;
 pub mod variation;
+pub mod waiting;

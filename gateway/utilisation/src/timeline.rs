@@ -8,6 +8,7 @@
 //! What the facts amount to is left to the measures; signals are not read here.
 
 mod acquisitions;
+mod exam_ways;
 pub mod history;
 mod plans;
 pub mod record;
@@ -21,6 +22,7 @@ use room_events::{Booking, Milestone, Observation, PlanRevision, SessionKey, Tok
 
 use crate::facts::{Cancelled, Case, Room, RoomFacts, ScannerFacts, SessionPlan, Step};
 
+pub use exam_ways::{ExamWay, exam_ways};
 pub use history::{BookingRecord, CaseHistory, PlanHistory, PlanRecord, StampRecord};
 pub use record::{Precedence, Record};
 pub use said::{Booked, Statement};
