@@ -342,10 +342,15 @@ impl Outbox {
             if let Some(Progress { file, items }) = progress {
                 transaction.open_table(FILES)?.insert(file, items)?;
             }
+            // Each number written makes a commit longer; most of them stay as they are.
             let mut state = transaction.open_table(STATE)?;
             state.insert("bytes", signed(self.bytes + added))?;
-            state.insert("signal-bytes", signed(self.signals + signals))?;
-            state.insert("lost", signed(self.lost + told))?;
+            if signals > 0 {
+                state.insert("signal-bytes", signed(self.signals + signals))?;
+            }
+            if told > 0 {
+                state.insert("lost", signed(self.lost + told))?;
+            }
             if closes_loss {
                 state.insert("open-loss", 0)?;
             }
