@@ -4,9 +4,13 @@ use std::path::Path;
 
 use case_extract::{LocalTokens, Mapping, Reader};
 use delivery::{Mark, ack, batch, status};
+use dicom_feed::step::{self, Reading};
+use dicom_feed::{
+    Assembly, AssemblyError, DataSet, Part, Status as DicomStatus, Syntax, Zone, answer, image, worklist,
+};
 use room_events::event::order_of_line;
 use room_events::topic::Topic;
-use room_events::{ClockQuality, Event, SourceId, UtcMillis, wire};
+use room_events::{ClockQuality, Event, Identifier, SourceId, Token, TokenMaker, UtcMillis, wire};
 
 use crate::{Fed, Outcome, hl7};
 
@@ -31,6 +35,10 @@ pub enum Target {
     GatewayConfig,
     /// `agent.toml`.
     AgentConfig,
+    /// A unit of a DICOM association.
+    DicomUnit,
+    /// A byte for the syntax, one for the length of the command, a DICOM command, a data set.
+    DicomMessage,
 }
 
 /// Parts the mapping of an extract from its files.
@@ -38,7 +46,7 @@ const FILE_END: &[u8] = b"\n----\n";
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Event,
         Self::Batch,
         Self::Ack,
@@ -48,6 +56,8 @@ impl Target {
         Self::Hl7,
         Self::GatewayConfig,
         Self::AgentConfig,
+        Self::DicomUnit,
+        Self::DicomMessage,
     ];
 
     /// The name of its corpus.
@@ -62,6 +72,8 @@ impl Target {
             Self::Hl7 => "hl7",
             Self::GatewayConfig => "gateway-config",
             Self::AgentConfig => "agent-config",
+            Self::DicomUnit => "dicom-unit",
+            Self::DicomMessage => "dicom-message",
         }
     }
 
@@ -77,6 +89,8 @@ impl Target {
             Self::Hl7 => (|input| kind(hl7::messages(input)), hl7::WORDS, 24 * 1024),
             Self::GatewayConfig => (gateway_config, CONFIG_WORDS, 24 * 1024),
             Self::AgentConfig => (agent_config, CONFIG_WORDS, 24 * 1024),
+            Self::DicomUnit => (dicom_unit, DICOM_WORDS, 72 * 1024),
+            Self::DicomMessage => (dicom_message, DICOM_WORDS, 8 * 1024),
         };
         Fed { read, words, longest }
     }
@@ -380,3 +394,91 @@ const CONFIG_WORDS: &[&[u8]] = &[
     b"[]",
     b"\xc3\xa9",
 ];
+
+/// UIDs, types and delimiters; tags are near enough to each other to be met by chance.
+const DICOM_WORDS: &[&[u8]] = &[
+    b"1.2.840.10008.3.1.2.3.3",
+    b"1.2.840.10008.1.2.1",
+    b"\xfe\xff\x00\xe0\xff\xff\xff\xff",
+    b"\xfe\xff\x0d\xe0\0\0\0\0",
+    b"\xfe\xff\xdd\xe0\0\0\0\0",
+    b"\x40\0\x70\x02SQ\0\0\xff\xff\xff\xff",
+    b"UN\0\0\xff\xff\xff\xff",
+    b"IN PROGRESS ",
+    b"DISCONTINUED",
+    b"20221030",
+    b"013000.5",
+];
+
+fn dicom_unit(input: &[u8]) -> Outcome {
+    let found = dicom_ul::pdu::read_pdu(input, 64 * 1024, true);
+    kind(found.map(|read| match read {
+        None => "more is to come".to_owned(),
+        Some(unit) => format!("{unit:?}").chars().take_while(|c| c.is_alphabetic()).collect(),
+    }))
+}
+
+/// The message that an association makes of the command and the data set in fragments of that length.
+fn assembled(
+    syntax: Syntax,
+    command: &[u8],
+    data: &[u8],
+    fragment: usize,
+) -> Result<Option<dicom_feed::Message>, AssemblyError> {
+    let mut assembly = Assembly::new(4 * 1024, vec![(1, syntax)]);
+    if let Some(message) = assembly.handle(1, Part::Command, true, command)? {
+        return Ok(Some(message));
+    }
+    for part in data.chunks(fragment) {
+        assembly.handle(1, Part::DataSet, false, part)?;
+    }
+    assembly.handle(1, Part::DataSet, true, b"")
+}
+
+fn dicom_message(input: &[u8]) -> Outcome {
+    let [syntax, length, rest @ ..] = input else { return kind(Err::<String, _>("too short")) };
+    let syntax = if syntax % 2 == 0 { Syntax::ImplicitLittle } else { Syntax::ExplicitLittle };
+    let (command, data) = rest.split_at(rest.len().min((*length).into()));
+    let found = assembled(syntax, command, data, 4 * 1024);
+    assert_eq!(found, assembled(syntax, command, data, 1), "another message in shorter fragments");
+    if let Ok(Some(message)) = &found {
+        let said = answer(&message.command, DicomStatus::Success, message.command.instance.as_deref());
+        assert!(DataSet::read(&said, Syntax::ImplicitLittle).is_ok(), "an answer that cannot be read");
+    }
+    let _ = worklist::answer(data, 1);
+    kind(found.map(|message| message.map_or_else(|| "no message".to_owned(), |message| observed(&message))))
+}
+
+fn observed(message: &dicom_feed::Message) -> String {
+    let data = match &message.data {
+        Ok(data) => data,
+        Err(error) => return format!("unreadable: {error}"),
+    };
+    let set = match DataSet::read(data, message.syntax) {
+        Ok(set) => set,
+        Err(error) => return format!("unreadable: {error}"),
+    };
+    let heard = UtcMillis::saturating(1_667_091_600_000);
+    let reading =
+        Reading { tokens: &Tokens, zone: Zone { site: chrono_tz::Tz::Europe__London, offset_minutes: None, heard } };
+    let step = step::token_of("1.5", &Tokens).and_then(|token| step::create(token, &set, reading));
+    if let Ok(created) = &step {
+        assert!(created.step.accessions.len() <= room_events::observation::MAX_STEP_ACCESSIONS, "too many exams");
+        let _ = step::set(&created.step, &set, reading);
+    }
+    let acquired = image::acquisition(&set, reading);
+    if let Some(acquired) = &acquired {
+        assert!(acquired.first <= acquired.last, "an acquisition that ends before it begins");
+    }
+    let booked = worklist::booked(&set, reading).len();
+    format!("{:?} {} {} {booked}", message.command.operation, step.is_ok(), acquired.is_some())
+}
+
+/// Tokens of the length only.
+struct Tokens;
+
+impl TokenMaker for Tokens {
+    fn token_of_trimmed(&self, _kind: Identifier, text: &str) -> Token {
+        Token { key: 1, digest: text.len() as u128 }
+    }
+}

@@ -7,6 +7,8 @@ fn bounded(target: Target) -> u64 {
     match target {
         Target::Event | Target::Ack | Target::Status | Target::Topic => 20_000,
         Target::Batch => 5_000,
+        Target::DicomUnit => 5_000,
+        Target::DicomMessage => 20_000,
         Target::Extract | Target::Hl7 | Target::GatewayConfig | Target::AgentConfig => 2_000,
     }
 }
