@@ -97,6 +97,11 @@ impl Mark {
         &self.above
     }
 
+    /// Whether this seq is accounted for.
+    pub fn accounts_for(&self, seq: Seq) -> bool {
+        seq.0 <= self.through || self.above.iter().any(|range| range.first <= seq && seq <= range.last)
+    }
+
     /// Applies a batch's floor, then takes its events.
     pub fn take(&mut self, batch: &Batch<'_>) -> Taken {
         let gone = self.raise_floor(batch.floor);

@@ -117,7 +117,7 @@ fn copy_back(from: &Path, new: &Path) -> Result<(i64, u64), StoreError> {
         copy(&beside(from, "-wal"), &beside(new, "-wal"))?;
     }
     let found = settle(new)?;
-    if found == schema::SCHEMA_VERSION {
+    if found >= schema::FIRST_WITH_EXPORTS {
         forget_exports(new)?;
     }
     Ok((found, check(new)?))
@@ -150,8 +150,12 @@ pub(crate) fn check_for_damage(file: &Path) -> Result<(Connection, i64), StoreEr
 fn check(file: &Path) -> Result<u64, StoreError> {
     let broken = |error| StoreError::of_file(file, error);
     let (connection, found) = check_for_damage(file)?;
-    // Schema 1 has conflicts in a table of their own.
-    let sql = if found == 1 { "SELECT count(*) FROM events" } else { Reader::COUNT_EVENTS };
+    let sql = match found {
+        // Conflicts have a table of their own.
+        1 => "SELECT count(*) FROM events",
+        2..=4 => "SELECT count(*) FROM events WHERE digest = x''",
+        _ => Reader::COUNT_EVENTS,
+    };
     let events: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(broken)?;
     Ok(u64::try_from(events).unwrap_or(0))
 }

@@ -1,9 +1,9 @@
 //! One transaction in the making: each event of a message to its place, beside what is there.
 //!
 //! ```text
-//! new key                             events
+//! new key                             a sheet
 //! known key, the same bytes           nothing: a duplicate
-//! known key, other bytes              events too, under their digest: a conflict
+//! known key, other bytes              a sheet of its own, under its digest: a conflict
 //! not decoded, another agent's stream quarantine, under the event's key
 //! no envelope                         quarantine, without a key
 //! ```
@@ -19,9 +19,11 @@ use room_events::topic::AgentAddress;
 use room_events::{Event, Observation, RoomId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use crate::desk::{Desk, Entry as Filed};
 use crate::outgoing::Touched;
 use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
-use crate::reader::{case_blob, damaged};
+use crate::reader::damaged;
+use crate::sheet::Slot;
 use crate::stream_owner::Owner;
 use crate::writer::{Committed, Inbound};
 use crate::{StoreError, place_of};
@@ -53,6 +55,7 @@ pub(crate) struct Filing<'t> {
     /// By room: newest event, newest sign of life.
     pub(crate) heard: BTreeMap<(SiteId, RoomId), Heard>,
     pub(crate) touched: Touched,
+    pub(crate) desk: Desk,
     pub(crate) done: Committed,
 }
 
@@ -93,6 +96,7 @@ impl<'t> Filing<'t> {
             owners: BTreeMap::new(),
             heard: BTreeMap::new(),
             touched: Touched::default(),
+            desk: Desk::default(),
             done: Committed::default(),
         }
     }
@@ -117,8 +121,8 @@ impl<'t> Filing<'t> {
             self.done.gone += taken.gone.iter().map(SeqRange::count).sum::<u64>();
         }
         self.done.refused += (taken.too_far + taken.later) as u64;
-        let may_be_known = batch.first.0 <= before.through() || !before.above().is_empty();
         for (seq, bytes) in batch.numbered().take(taken.store) {
+            let may_be_known = before.accounts_for(seq);
             if may_be_known {
                 self.fill_gap(stream_row, seq)?;
             }
@@ -172,14 +176,8 @@ impl<'t> Filing<'t> {
     fn keep_event(&mut self, key: EventKey<'_>, cause: Cause, reason: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let kept = Kept { agent: key.agent, key: Some((key.stream, key.seq)), cause, reason, bytes };
         let is_new = self.keep(&kept)?;
-        if key.may_be_known {
-            let taken: bool = self
-                .transaction
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE stream = ?1 AND seq = ?2)")?
-                .query_row(params![key.stream_row, row_seq(key.seq)?], |row| row.get(0))?;
-            if taken {
-                self.conflict(key, is_new);
-            }
+        if key.may_be_known && self.desk.find(self.transaction, key.stream_row, key.seq)?.is_some() {
+            self.conflict(key, is_new);
         }
         Ok(())
     }
@@ -191,12 +189,7 @@ impl<'t> Filing<'t> {
             Some(room) => Some(self.room_id(&key.from.trust, site, room, event)?),
             None => None,
         };
-        if self.insert(key, &[], room, event, bytes)? {
-            self.done.stored += 1;
-            if key.may_be_known {
-                self.meet_quarantine(key, bytes)?;
-            }
-        } else if !self.store_beside(key, room, event, bytes)? {
+        if !self.put(key, room, event, bytes)? {
             return Ok(());
         }
         self.done.latest = self.done.latest.max(Some(event.at));
@@ -221,61 +214,27 @@ impl<'t> Filing<'t> {
         Ok(())
     }
 
-    fn insert(
-        &self,
-        key: EventKey<'_>,
-        digest: &[u8],
-        room: Option<i64>,
-        event: &Event,
-        bytes: &[u8],
-    ) -> Result<bool, StoreError> {
-        let inserted = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                key.stream_row,
-                row_seq(key.seq)?,
-                digest,
-                room,
-                event.obs.kind(),
-                place_of(event).millis(),
-                event.obs.case().map(case_blob),
-                self.received.millis(),
-                bytes
-            ])?;
-        Ok(inserted > 0)
-    }
-
-    /// An event under a key that is taken: a duplicate, or another one, which is kept as well. Says whether it is new.
-    fn store_beside(
-        &mut self,
-        key: EventKey<'_>,
-        room: Option<i64>,
-        event: &Event,
-        bytes: &[u8],
-    ) -> Result<bool, StoreError> {
-        let seq = row_seq(key.seq)?;
-        let held: Vec<u8> = self
-            .transaction
-            .prepare_cached("SELECT body FROM events WHERE stream = ?1 AND seq = ?2 AND digest = x''")?
-            .query_row(params![key.stream_row, seq], |row| row.get(0))?;
-        if held == bytes {
+    /// Puts an event under its key: alone, or beside another one that has the key. Says whether it is new.
+    fn put(&mut self, key: EventKey<'_>, room: Option<i64>, event: &Event, bytes: &[u8]) -> Result<bool, StoreError> {
+        let slot = Slot::of(room, key.stream_row, event);
+        let filed = Filed { slot, seq: key.seq, received: self.received, case: event.obs.case(), bytes };
+        if !key.may_be_known {
+            self.desk.put(self.transaction, filed)?;
+            self.done.stored += 1;
+            return Ok(true);
+        }
+        let Some(held) = self.desk.find(self.transaction, key.stream_row, key.seq)? else {
+            self.desk.put_known(self.transaction, filed)?;
+            self.done.stored += 1;
+            self.meet_quarantine(key, bytes)?;
+            return Ok(true);
+        };
+        if held.bytes == bytes {
             self.done.duplicates += 1;
             return Ok(false);
         }
-        let (digest, held) = (digest_of(bytes), digest_of(&held));
-        let is_new = if digest < held {
-            // The lowest digest stands first on every collector, whichever event came first.
-            self.transaction
-                .prepare_cached("UPDATE events SET digest = ?3 WHERE stream = ?1 AND seq = ?2 AND digest = x''")?
-                .execute(params![key.stream_row, seq, held])?;
-            self.insert(key, &[], room, event, bytes)?
-        } else {
-            self.insert(key, &digest, room, event, bytes)?
-        };
+        let held = held.clone();
+        let is_new = self.desk.put_beside(self.transaction, filed, &held)?;
         self.conflict(key, is_new);
         Ok(is_new)
     }
@@ -338,6 +297,7 @@ impl<'t> Filing<'t> {
 
     /// Writes the marks and what was heard of the rooms; the last step before the commit.
     pub(crate) fn close(mut self) -> Result<(OpenStreams, Committed), StoreError> {
+        self.desk.clear(self.transaction)?;
         let mut mark = self
             .transaction
             .prepare_cached("UPDATE streams SET through = ?2, above = ?3, last_received = ?4 WHERE id = ?1")?;
@@ -382,7 +342,13 @@ impl<'t> Filing<'t> {
         Ok(id)
     }
 
-    fn room_id(&mut self, trust: &TrustId, site: &SiteId, room: &RoomId, event: &Event) -> Result<i64, StoreError> {
+    pub(crate) fn room_id(
+        &mut self,
+        trust: &TrustId,
+        site: &SiteId,
+        room: &RoomId,
+        event: &Event,
+    ) -> Result<i64, StoreError> {
         let key = (trust.clone(), site.clone(), room.clone());
         let id = match self.rooms.get(&key) {
             Some(&id) => id,

@@ -5,6 +5,7 @@
 //! kept: they are computed from events, so that another rule set restates history.
 
 mod backup;
+mod desk;
 mod filing;
 mod gaps;
 mod lock;
@@ -17,6 +18,7 @@ mod quarantine;
 mod reader;
 mod retention;
 mod schema;
+mod sheet;
 mod stream_owner;
 mod writer;
 

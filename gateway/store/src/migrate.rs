@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use delivery::batch;
 use room_events::topic::AgentAddress;
-use room_events::{Seq, StreamId, UtcMillis, wire};
+use room_events::{StreamId, UtcMillis, wire};
 use rusqlite::{Transaction, params};
 
+use crate::desk::Entry;
 use crate::filing::{EventKey, Filing};
 use crate::quarantine::{Cause, Kept, foreign_reason};
-use crate::reader::{address, damaged};
+use crate::reader::{address, damaged, seq_of};
+use crate::sheet::Slot;
 use crate::stream_owner::OWNERS_ROW;
 use crate::{StoreError, schema};
 
@@ -25,20 +27,22 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
          DROP INDEX events_by_place; DROP INDEX plans_by_room; DROP INDEX events_by_case;
          ALTER TABLE agents ADD COLUMN not_kept INTEGER NOT NULL DEFAULT 0;",
     )?;
-    create_some(transaction, &["CREATE TABLE events ", "CREATE TABLE quarantine ", "CREATE INDEX "])?;
+    create_some(
+        transaction,
+        &["CREATE TABLE sheets ", "CREATE TABLE cases ", "CREATE TABLE quarantine ", "CREATE INDEX "],
+    )?;
     create_some(transaction, EXPORT_TABLES)?;
-    // In order of the key, which fills the new table's pages from left to right.
-    transaction.execute(
+    let (mut agents, mut rooms, zones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut filing = Filing::new(transaction, &mut agents, &mut rooms, &zones, UtcMillis::MIN);
+    move_events(
+        transaction,
+        &mut filing,
         &format!(
-            "INSERT INTO events (stream, seq, digest, room, kind, place, case_token, received, body)
-             SELECT stream, seq, x'', room, kind, place, case_token, received, body FROM events_1
+            "SELECT stream, seq, x'', room, received, body FROM events_1
              WHERE stream IN (SELECT s.id FROM streams s WHERE s.id = coalesce(({OWNERS_ROW}), s.id))
              ORDER BY stream, seq"
         ),
-        [],
     )?;
-    let (mut agents, mut rooms, zones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut filing = Filing::new(transaction, &mut agents, &mut rooms, &zones, UtcMillis::MIN);
     move_quarantine(transaction, &mut filing)?;
     move_conflicts(transaction, &mut filing)?;
     move_foreign(transaction, &mut filing)?;
@@ -48,16 +52,28 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// From schema 2: an index that finds where else a case is booked.
-pub(crate) fn from_2(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    create_some(transaction, &["CREATE INDEX bookings_by_case "])?;
-    from_3(transaction)
+/// From schema 2, which lacks an index that is no longer there, or 3: what exporters go by.
+pub(crate) fn from_3(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    create_some(transaction, EXPORT_TABLES)?;
+    from_4(transaction)
 }
 
-/// From schema 3: what exporters go by.
-pub(crate) fn from_3(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    tracing::info!(to = schema::SCHEMA_VERSION, "bringing the store up to date; a year's takes seconds");
-    create_some(transaction, EXPORT_TABLES)?;
+/// From schema 4: events that came together stand on sheets.
+pub(crate) fn from_4(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    tracing::info!(to = schema::SCHEMA_VERSION, "bringing the store up to date; a year's takes half a minute");
+    transaction.execute_batch("ALTER TABLE events RENAME TO events_4; DROP INDEX conflicts;")?;
+    let tables =
+        ["CREATE TABLE sheets ", "CREATE TABLE cases ", "CREATE INDEX sheets_by_number ", "CREATE INDEX conflicts "];
+    create_some(transaction, &tables)?;
+    let (mut agents, mut rooms, zones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut filing = Filing::new(transaction, &mut agents, &mut rooms, &zones, UtcMillis::MIN);
+    move_events(
+        transaction,
+        &mut filing,
+        "SELECT stream, seq, digest, room, received, body FROM events_4 ORDER BY stream, seq",
+    )?;
+    let _ = filing.close()?;
+    transaction.execute_batch("DROP TABLE events_4;")?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [schema::SCHEMA_VERSION])?;
     Ok(())
 }
@@ -71,6 +87,27 @@ fn create_some(transaction: &Transaction<'_>, beginnings: &[&str]) -> Result<(),
         if beginnings.iter().any(|beginning| statement.trim_start().starts_with(beginning)) {
             transaction.execute_batch(statement)?;
         }
+    }
+    Ok(())
+}
+
+/// Moves events that stood in rows of their own.
+fn move_events(transaction: &Transaction<'_>, filing: &mut Filing<'_>, sql: &str) -> Result<(), StoreError> {
+    let mut statement = transaction.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let digest = row.get_ref(2)?.as_bytes().map_err(|error| damaged("events", &error))?;
+        let bytes = row.get_ref(5)?.as_bytes().map_err(|error| damaged("events", &error))?;
+        // Only what could be decoded was ever filed there.
+        let event = wire::decode(bytes).map_err(|error| damaged("events", &error))?;
+        let entry = Entry {
+            slot: Slot::of(row.get(3)?, row.get(0)?, &event),
+            seq: seq_of(row.get(1)?)?,
+            received: UtcMillis::saturating(row.get(4)?),
+            case: event.obs.case(),
+            bytes,
+        };
+        filing.desk.put_back(transaction, entry, digest)?;
     }
     Ok(())
 }
@@ -145,8 +182,4 @@ fn move_foreign(transaction: &Transaction<'_>, filing: &mut Filing<'_>) -> Resul
         filing.keep(&Kept { agent, key, cause: Cause::Foreign, reason: &reason, bytes: &body })?;
     }
     Ok(())
-}
-
-fn seq_of(seq: i64) -> Result<Seq, StoreError> {
-    u64::try_from(seq).map(Seq).map_err(|error| damaged("events", &error))
 }

@@ -5,14 +5,16 @@
 //! and no truth, since what it sends are absolute values. All of it stands in the database, so that a backup that is put
 //! back never claims more than it knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use room_events::UtcMillis;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::lock::{self, Lock};
-use crate::{Reader, RoomRow, StoreError, file_in, schema};
+use crate::reader::{CasesAt, NO_ROOM, Streams, add_days_of, days_sql};
+use crate::sheet::{Shelf, day_of};
+use crate::{Reader, RoomRow, StoreError, file_in, place_of, schema};
 
 /// So many changes are kept: days of a busy trust.
 pub const MOST_CHANGES: u64 = 200_000;
@@ -104,20 +106,34 @@ impl Reader {
     /// case from one day to another, or from another room.
     pub fn reach(&self, change: &Change) -> Result<Vec<(RoomRow, Span)>, StoreError> {
         let mut reach = BTreeMap::from([(change.room.id, change.span)]);
-        {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT room, min(place), max(place) FROM events WHERE room IS NOT NULL AND case_token IN (
-                    SELECT case_token FROM events WHERE room = ?1 AND kind <> 'alive' AND place >= ?2 AND place <= ?3
-                    AND case_token IS NOT NULL)
-                 GROUP BY room",
-            )?;
-            let mut rows =
-                statement.query(params![change.room.id, change.span.first.millis(), change.span.last.millis()])?;
-            while let Some(row) = rows.next()? {
-                let span = Span { first: UtcMillis::saturating(row.get(1)?), last: UtcMillis::saturating(row.get(2)?) };
-                reach.entry(row.get(0)?).and_modify(|known| *known = known.joined(span)).or_insert(span);
+        let moment = self.connection.unchecked_transaction()?;
+        let mut streams = Streams::of(&moment);
+        let Span { first, last } = change.span;
+        let mut cases = BTreeSet::new();
+        for shelf in [Shelf::Bookings, Shelf::Rest] {
+            let days = params![change.room.id, shelf as i64, day_of(first), day_of(last)];
+            streams.for_each_record(&days_sql(), days, |record| {
+                if (first..=last).contains(&place_of(&record.event)) {
+                    cases.extend(record.event.obs.case());
+                }
+            })?;
+        }
+        let mut days = CasesAt::new();
+        for case in cases {
+            add_days_of(&moment, case, &mut days)?;
+        }
+        for (at, cases) in days.into_iter().filter(|((room, _), _)| *room != NO_ROOM) {
+            let (room, there) = (at.0, CasesAt::from([(at, cases)]));
+            for shelf in [Shelf::Bookings, Shelf::Rest] {
+                streams.for_each_of_cases(&there, shelf, |record| {
+                    let place = place_of(&record.event);
+                    let span = Span { first: place, last: place };
+                    reach.entry(room).and_modify(|known| *known = known.joined(span)).or_insert(span);
+                })?;
             }
         }
+        drop(streams);
+        drop(moment);
         let rooms = self.rooms()?.into_iter();
         Ok(rooms.filter_map(|room| reach.get(&room.id).map(|span| (room.clone(), *span))).collect())
     }

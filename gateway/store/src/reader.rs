@@ -1,7 +1,7 @@
 //! Reading a store, beside the process that writes it: rooms, records of a room, everything for an export.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -13,7 +13,8 @@ use room_events::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use utilisation::timeline::Record;
 
-use crate::{StoreError, file_in, schema};
+use crate::sheet::{Shelf, day_of, lines};
+use crate::{StoreError, file_in, place_of, schema};
 
 /// A read-only view; each question sees the newest commit.
 #[derive(Debug)]
@@ -73,20 +74,33 @@ pub struct Held {
 /// SQLite maps no more than 2 GiB, whatever it is told; what lies beyond is read.
 const MOST_MAPPED_BYTES: i64 = 1 << 31;
 
-const RECORD: &str = "SELECT e.stream, e.seq, e.body FROM events e";
+const SHEET: &str = "SELECT stream, first, received, events FROM sheets";
 
 /// A room's own records.
 fn own_records_sql() -> String {
-    format!("{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive'")
+    format!("{SHEET} WHERE room = ?1 AND shelf > 0")
 }
 
-/// A case's bookings in other rooms.
-fn bookings_elsewhere_sql() -> String {
-    format!("{RECORD} WHERE e.case_token = ?1 AND e.kind = 'booking' AND e.room <> ?2")
+/// A room's plans.
+fn plans_sql() -> String {
+    format!("{SHEET} WHERE room = ?1 AND shelf = 1")
 }
+
+/// What stands on a shelf of a room for some days.
+pub(crate) fn days_sql() -> String {
+    format!("{SHEET} WHERE room = ?1 AND shelf = ?2 AND day >= ?3 AND day <= ?4")
+}
+
+const CASES_DAYS: &str = "SELECT room, day FROM cases WHERE token = ?1";
+
+/// Where events stand that are about no room.
+pub(crate) const NO_ROOM: i64 = 0;
+
+/// The records of some cases that stand in a room on a day.
+pub(crate) type CasesAt = BTreeMap<(i64, i64), BTreeSet<Token>>;
 
 impl Reader {
-    pub(crate) const COUNT_EVENTS: &str = "SELECT count(*) FROM events WHERE digest = x''";
+    pub(crate) const COUNT_EVENTS: &str = "SELECT coalesce(sum(n), 0) FROM sheets WHERE digest = x''";
 
     /// Opens the store in `dir` for reading.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
@@ -151,7 +165,7 @@ impl Reader {
     /// Calls `each` with all records of a room but its signs of life, and with the bookings in other rooms of the cases
     /// booked here, since the last one may have moved a case away.
     pub fn for_each_room_record(&self, room: &RoomRow, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
-        // Both questions are about one moment.
+        // All questions are about one moment.
         let moment = self.connection.unchecked_transaction()?;
         let mut streams = Streams::of(&moment);
         let mut booked = Vec::new();
@@ -163,11 +177,12 @@ impl Reader {
         })?;
         booked.sort_unstable();
         booked.dedup();
-        let sql = bookings_elsewhere_sql();
+        let mut elsewhere = CasesAt::new();
         for case in booked {
-            streams.for_each_record(&sql, params![case_blob(case), room.id], &mut each)?;
+            add_days_of(&moment, case, &mut elsewhere)?;
         }
-        Ok(())
+        elsewhere.retain(|(at, _), _| *at != room.id && *at != NO_ROOM);
+        streams.for_each_of_cases(&elsewhere, Shelf::Bookings, each)
     }
 
     /// Calls `each` with what the sessions of a span rest on: the records of a room that are filed in it, all other records of the cases
@@ -178,30 +193,52 @@ impl Reader {
         room: &RoomRow,
         from: UtcMillis,
         to: UtcMillis,
-        each: impl FnMut(&Record),
+        mut each: impl FnMut(&Record),
     ) -> Result<(), StoreError> {
-        let sql = format!(
-            "{RECORD} WHERE e.room = ?1 AND e.kind <> 'alive' AND e.place >= ?2 AND e.place < ?3
-             UNION
-             {RECORD} WHERE (e.room = ?1 OR e.kind = 'booking') AND e.case_token IN (
-                SELECT case_token FROM events WHERE room = ?1 AND kind <> 'alive' AND place >= ?2 AND place < ?3
-                AND case_token IS NOT NULL)
-             UNION
-             {RECORD} WHERE e.room = ?1 AND e.kind = 'plan_revision'"
-        );
-        Streams::of(&self.connection).for_each_record(&sql, params![room.id, from.millis(), to.millis()], each)
+        if to <= from {
+            return Ok(());
+        }
+        let moment = self.connection.unchecked_transaction()?;
+        let mut streams = Streams::of(&moment);
+        streams.for_each_record(&plans_sql(), params![room.id], &mut each)?;
+        let (first, last) = (day_of(from), day_of(to.plus_millis(-1)));
+        let mut cases = BTreeSet::new();
+        // What is filed on the span's first and last day but outside of it belongs to it only with its case.
+        let mut at_the_edges = Vec::new();
+        for shelf in [Shelf::Bookings, Shelf::Rest] {
+            streams.for_each_record(&days_sql(), params![room.id, shelf as i64, first, last], |record| {
+                let place = place_of(&record.event);
+                if from <= place && place < to {
+                    cases.extend(record.event.obs.case());
+                    each(record);
+                } else {
+                    at_the_edges.push(record.clone());
+                }
+            })?;
+        }
+        at_the_edges.iter().filter(|r| r.event.obs.case().is_some_and(|c| cases.contains(&c))).for_each(&mut each);
+        let mut days = CasesAt::new();
+        for case in cases {
+            add_days_of(&moment, case, &mut days)?;
+        }
+        let (mut own, elsewhere): (CasesAt, CasesAt) = days.into_iter().partition(|((at, _), _)| *at == room.id);
+        own.retain(|(_, day), _| *day < first || *day > last);
+        streams.for_each_of_cases(&own, Shelf::Bookings, &mut each)?;
+        streams.for_each_of_cases(&own, Shelf::Rest, &mut each)?;
+        streams.for_each_of_cases(&elsewhere, Shelf::Bookings, each)
     }
 
     /// When a room's feed was alive, from `from` to before `to`, in order.
     pub fn room_alive(&self, room: &RoomRow, from: UtcMillis, to: UtcMillis) -> Result<Vec<UtcMillis>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT DISTINCT place FROM events WHERE room = ?1 AND kind = 'alive' AND place >= ?2 AND place < ?3 ORDER BY place",
-        )?;
-        let mut rows = statement.query(params![room.id, from.millis(), to.millis()])?;
-        let mut alive = Vec::new();
-        while let Some(row) = rows.next()? {
-            alive.push(UtcMillis::saturating(row.get(0)?));
+        if to <= from {
+            return Ok(Vec::new());
         }
+        let mut alive = Vec::new();
+        let days = params![room.id, Shelf::Alive as i64, day_of(from), day_of(to.plus_millis(-1))];
+        Streams::of(&self.connection).for_each_record(&days_sql(), days, |record| alive.push(record.event.at))?;
+        alive.retain(|at| from <= *at && *at < to);
+        alive.sort_unstable();
+        alive.dedup();
         Ok(alive)
     }
 
@@ -211,17 +248,23 @@ impl Reader {
         &self,
         mut each: impl FnMut(&AgentAddress, EventId, UtcMillis, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.body, e.received
-            FROM agents a JOIN streams s ON s.agent = a.id JOIN events e ON e.stream = s.id
-            ORDER BY a.trust, a.site, a.agent, s.id, e.seq, e.digest";
-        let mut statement = self.connection.prepare(sql).map_err(StoreError::from)?;
-        let mut rows = statement.query([]).map_err(StoreError::from)?;
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let (agent, id) = key(row)?;
-            let body = row.get_ref(5).map_err(StoreError::from)?;
-            let bytes = body.as_bytes().map_err(|error| damaged("events", &error))?;
-            let received: i64 = row.get(6).map_err(StoreError::from)?;
-            each(&agent, id, UtcMillis::saturating(received), bytes)?;
+        let moment = self.connection.unchecked_transaction().map_err(StoreError::from)?;
+        let mut streams = Vec::new();
+        {
+            let mut statement = moment
+                .prepare(
+                    "SELECT a.trust, a.site, a.agent, s.stream, s.id FROM agents a JOIN streams s ON s.agent = a.id
+                     ORDER BY a.trust, a.site, a.agent, s.id",
+                )
+                .map_err(StoreError::from)?;
+            let mut rows = statement.query([]).map_err(StoreError::from)?;
+            while let Some(row) = rows.next().map_err(StoreError::from)? {
+                let id: i64 = row.get(4).map_err(StoreError::from)?;
+                streams.push((address(row)?, stream_of(row)?, id));
+            }
+        }
+        for (agent, stream, id) in streams {
+            in_order(&moment, id, |seq, received, bytes| each(&agent, EventId { stream, seq }, received, bytes))?;
         }
         Ok(())
     }
@@ -230,12 +273,19 @@ impl Reader {
     pub fn last_place(&self) -> Result<Option<UtcMillis>, StoreError> {
         let mut latest = None;
         for room in self.rooms()? {
-            let mut statement =
-                self.connection.prepare_cached("SELECT max(place) FROM events WHERE room = ?1 AND kind <> 'alive'")?;
-            let place: Option<i64> = statement.query_row([room.id], |row| row.get(0))?;
-            latest = latest.max(place);
+            for shelf in [Shelf::Plans, Shelf::Bookings, Shelf::Rest] {
+                let day: Option<i64> = self
+                    .connection
+                    .prepare_cached("SELECT max(day) FROM sheets WHERE room = ?1 AND shelf = ?2")?
+                    .query_row(params![room.id, shelf as i64], |row| row.get(0))?;
+                let Some(day) = day else { continue };
+                let days = params![room.id, shelf as i64, day, day];
+                Streams::of(&self.connection).for_each_record(&days_sql(), days, |record| {
+                    latest = latest.max(Some(place_of(&record.event)));
+                })?;
+            }
         }
-        Ok(latest.map(UtcMillis::saturating))
+        Ok(latest)
     }
 
     /// What did not become part of the figures.
@@ -243,7 +293,7 @@ impl Reader {
         Ok(Held {
             quarantined: self.count("SELECT count(*) FROM quarantine")?,
             not_kept: self.count("SELECT coalesce(sum(not_kept), 0) FROM agents")?,
-            conflicts: self.count("SELECT count(*) FROM events WHERE digest <> x''")?,
+            conflicts: self.count("SELECT count(*) FROM sheets WHERE digest <> x''")?,
             gone: self.gaps()?.iter().map(|gap| gap.seqs.count()).sum(),
         })
     }
@@ -251,16 +301,21 @@ impl Reader {
     /// Every event whose number another one has, in order of agent, stream and number.
     pub fn conflicts(&self) -> Result<Vec<Conflict>, StoreError> {
         let mut statement = self.connection.prepare(
-            "SELECT a.trust, a.site, a.agent, s.stream, e.seq, e.digest, e.kind, e.received
-             FROM events e JOIN streams s ON s.id = e.stream JOIN agents a ON a.id = s.agent
-             WHERE e.digest <> x'' ORDER BY a.trust, a.site, a.agent, s.id, e.seq, e.digest",
+            "SELECT a.trust, a.site, a.agent, s.stream, h.first, h.digest, h.received, h.events
+             FROM sheets h JOIN streams s ON s.id = h.stream JOIN agents a ON a.id = s.agent
+             WHERE h.digest <> x'' ORDER BY a.trust, a.site, a.agent, s.id, h.first, h.digest",
         )?;
         let mut rows = statement.query([])?;
         let mut conflicts = Vec::new();
         while let Some(row) = rows.next()? {
             let (agent, id) = key(row)?;
-            let received = UtcMillis::saturating(row.get(7)?);
-            conflicts.push(Conflict { agent, id, digest: row.get(5)?, kind: row.get(6)?, received });
+            let received = UtcMillis::saturating(row.get(6)?);
+            let events = row.get_ref(7)?.as_bytes().map_err(|error| damaged("sheets", &error))?;
+            for line in lines(id.seq, received, events) {
+                let event = wire::decode(line?.bytes).map_err(|error| damaged("sheets", &error))?;
+                let kind = event.obs.kind().to_owned();
+                conflicts.push(Conflict { agent: agent.clone(), id, digest: row.get(5)?, kind, received });
+            }
         }
         Ok(conflicts)
     }
@@ -277,17 +332,17 @@ impl Reader {
 }
 
 /// The streams of one question's records, each looked up once: a room's records are of few.
-struct Streams<'c> {
+pub(crate) struct Streams<'c> {
     connection: &'c Connection,
     known: BTreeMap<i64, (AgentAddress, StreamId)>,
 }
 
 impl<'c> Streams<'c> {
-    fn of(connection: &'c Connection) -> Self {
+    pub(crate) fn of(connection: &'c Connection) -> Self {
         Self { connection, known: BTreeMap::new() }
     }
 
-    fn for_each_record(
+    pub(crate) fn for_each_record(
         &mut self,
         sql: &str,
         parameters: &[&dyn rusqlite::ToSql],
@@ -297,11 +352,31 @@ impl<'c> Streams<'c> {
         let mut rows = statement.query(parameters)?;
         while let Some(row) = rows.next()? {
             let (agent, stream) = self.find(row.get(0)?)?;
-            let id = EventId { stream: *stream, seq: seq_of(row.get(1)?)? };
-            let body = row.get_ref(2)?;
-            let bytes = body.as_bytes().map_err(|error| damaged("events", &error))?;
-            let event = wire::decode(bytes).map_err(|error| damaged("events", &error))?;
-            each(&Record { id, agent: agent.clone(), event });
+            let events = row.get_ref(3)?.as_bytes().map_err(|error| damaged("sheets", &error))?;
+            for line in lines(seq_of(row.get(1)?)?, UtcMillis::saturating(row.get(2)?), events) {
+                let line = line?;
+                let id = EventId { stream: *stream, seq: line.seq };
+                let event = wire::decode(line.bytes).map_err(|error| damaged("sheets", &error))?;
+                each(&Record { id, agent: agent.clone(), event });
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the records of cases that stand on one of a day's shelves.
+    pub(crate) fn for_each_of_cases(
+        &mut self,
+        cases: &CasesAt,
+        shelf: Shelf,
+        mut each: impl FnMut(&Record),
+    ) -> Result<(), StoreError> {
+        let sql = days_sql();
+        for ((room, day), cases) in cases {
+            self.for_each_record(&sql, params![room, shelf as i64, day, day], |record| {
+                if record.event.obs.case().is_some_and(|case| cases.contains(&case)) {
+                    each(record);
+                }
+            })?;
         }
         Ok(())
     }
@@ -321,6 +396,48 @@ impl<'c> Streams<'c> {
     }
 }
 
+/// Adds the rooms and days that tell of a case.
+pub(crate) fn add_days_of(connection: &Connection, case: Token, to: &mut CasesAt) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(CASES_DAYS)?;
+    let mut rows = statement.query([case_blob(case)])?;
+    while let Some(row) = rows.next()? {
+        to.entry((row.get(0)?, row.get(1)?)).or_default().insert(case);
+    }
+    Ok(())
+}
+
+/// Calls `each` with all events of a stream, in order of number; of several under one number in order of their digests.
+pub(crate) fn in_order<E: From<StoreError>>(
+    connection: &Connection,
+    stream: i64,
+    mut each: impl FnMut(Seq, UtcMillis, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let sql = "SELECT first, received, digest, events FROM sheets WHERE stream = ?1 ORDER BY first";
+    let mut statement = connection.prepare_cached(sql).map_err(StoreError::from)?;
+    let mut rows = statement.query([stream]).map_err(StoreError::from)?;
+    // The numbers of a sheet leave room for those of others, which all begin before its end.
+    let mut waiting: BTreeMap<(Seq, Vec<u8>), (UtcMillis, Vec<u8>)> = BTreeMap::new();
+    while let Some(row) = rows.next().map_err(StoreError::from)? {
+        let first = seq_of(row.get(0).map_err(StoreError::from)?)?;
+        while let Some(next) = waiting.first_entry().filter(|next| next.key().0 < first) {
+            let ((seq, _), (received, bytes)) = next.remove_entry();
+            each(seq, received, &bytes)?;
+        }
+        let received = UtcMillis::saturating(row.get(1).map_err(StoreError::from)?);
+        let digest: Vec<u8> = row.get(2).map_err(StoreError::from)?;
+        let events = row.get_ref(3).map_err(StoreError::from)?;
+        let events = events.as_bytes().map_err(|error| damaged("sheets", &error))?;
+        for line in lines(first, received, events) {
+            let line = line?;
+            waiting.insert((line.seq, digest.clone()), (line.received, line.bytes.to_vec()));
+        }
+    }
+    for ((seq, _), (received, bytes)) in waiting {
+        each(seq, received, &bytes)?;
+    }
+    Ok(())
+}
+
 fn key(row: &Row<'_>) -> Result<(AgentAddress, EventId), StoreError> {
     let agent = address(row)?;
     Ok((agent, EventId { stream: stream_of(row)?, seq: seq_of(row.get(4)?)? }))
@@ -330,8 +447,8 @@ fn stream_of(row: &Row<'_>) -> Result<StreamId, StoreError> {
     Ok(StreamId(u128::from_be_bytes(row.get(3)?)))
 }
 
-fn seq_of(seq: i64) -> Result<Seq, StoreError> {
-    u64::try_from(seq).map(Seq).map_err(|error| damaged("events", &error))
+pub(crate) fn seq_of(seq: i64) -> Result<Seq, StoreError> {
+    u64::try_from(seq).map(Seq).map_err(|error| damaged("sheets", &error))
 }
 
 /// An agent whose trust, site and name are the first columns.
@@ -394,7 +511,9 @@ mod tests {
             let steps = plan.query_map(parameters, |row| row.get::<_, String>("detail")).unwrap();
             steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
         };
-        assert!(steps(own_records_sql()).contains("SEARCH e USING INDEX events_by_place"));
-        assert!(steps(bookings_elsewhere_sql()).contains("SEARCH e USING INDEX bookings_by_case"));
+        for sql in [own_records_sql(), plans_sql(), days_sql()] {
+            assert!(steps(sql.clone()).starts_with("SEARCH sheets USING PRIMARY KEY (room=?"), "{}", steps(sql));
+        }
+        assert!(steps(CASES_DAYS.to_owned()).starts_with("SEARCH cases USING PRIMARY KEY (token=?"));
     }
 }

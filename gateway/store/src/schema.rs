@@ -6,7 +6,9 @@
 //!   agents            trust, site, agent, as the topic said; how many unreadable messages were too many to keep
 //!   streams           one run of one agent process, with its mark
 //!   rooms             every room seen or configured: kind, zone
-//!   events            every accepted event, the bytes as they came
+//!   sheets            every accepted event, the bytes as they came: a row for those of one stream, room and day that
+//!                     came together
+//!   cases             in which rooms and on which days something is told of a case
 //!   quarantine        what could not be decoded or came under a wrong agent, the bytes as they came
 //!   gaps              sequence numbers declared gone by their agent
 //!   changes           which rooms each commit touched, and where in time: what exporters go by; the newest 200,000
@@ -19,12 +21,18 @@
 //! A mark is `through` (all seqs up to it are accounted for) and `above`: ranges beyond it, 16 bytes each, first and last
 //! seq as big-endian 64-bit numbers.
 //!
-//! `events.place` is the instant that decides which day an event can touch: a milestone's own instant, a booking's or
-//! plan's planned start, a correction's new instant.
+//! `sheets.room` is 0 where the events are about no room. `shelf` is 0 for signs of life, 1 for plans, 2 for bookings, 3 for
+//! all else. `day` is the day from 04:00 UTC that the events can touch: that of a milestone's own instant, a booking's or
+//! plan's planned start, a correction's new instant; counted from 1970. `first` and `last` are the lowest and the highest
+//! seq on the sheet, `n` how many events it has, `received` when the first came. In `events` each event is a line:
 //!
-//! `events.digest` is empty but for a *conflict*, another event under a number that was taken: then it holds the first 16
-//! bytes of the SHA-256 of `body`. Of several bodies under one number the one with the lowest digest has the empty one,
-//! whichever came first, so that every collector ends with the same rows.
+//! ```text
+//! <seq - first> <its receipt - received, ms> <length> <the bytes as they came>
+//! ```
+//!
+//! `sheets.digest` is empty but for a *conflict*, another event under a number that was taken: it has a sheet of its own
+//! with the first 16 bytes of the SHA-256 of its bytes. Of several events under one number the one with the lowest digest
+//! has the empty one, whichever came first, so that every collector ends with the same events.
 //!
 //! `quarantine.stream` is empty and `seq` 0 where there was no readable envelope. `length` is that of the message or event;
 //! `bytes` may hold only its beginning, `digest` is always that of the whole.
@@ -34,7 +42,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
+
+/// The first schema with the tables of exporters.
+pub(crate) const FIRST_WITH_EXPORTS: i64 = 4;
 
 pub(crate) const CREATE: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -54,17 +65,17 @@ CREATE TABLE rooms (
     kind TEXT, zone TEXT, last_event INTEGER, last_alive INTEGER,
     UNIQUE (trust, site, room)
 ) STRICT;
-CREATE TABLE events (
-    stream INTEGER NOT NULL REFERENCES streams, seq INTEGER NOT NULL, digest BLOB NOT NULL,
-    room INTEGER REFERENCES rooms, kind TEXT NOT NULL, place INTEGER NOT NULL, case_token BLOB,
-    received INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (stream, seq, digest)
+CREATE TABLE sheets (
+    room INTEGER NOT NULL, shelf INTEGER NOT NULL, day INTEGER NOT NULL, stream INTEGER NOT NULL REFERENCES streams,
+    first INTEGER NOT NULL, digest BLOB NOT NULL, last INTEGER NOT NULL, n INTEGER NOT NULL, received INTEGER NOT NULL,
+    events BLOB NOT NULL,
+    PRIMARY KEY (room, shelf, day, stream, first, digest)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX events_by_place ON events (room, place) WHERE room IS NOT NULL AND kind <> 'alive';
-CREATE INDEX plans_by_room ON events (room) WHERE kind = 'plan_revision';
-CREATE INDEX events_by_case ON events (case_token) WHERE case_token IS NOT NULL;
-CREATE INDEX bookings_by_case ON events (case_token, room) WHERE kind = 'booking';
-CREATE INDEX conflicts ON events (stream, seq) WHERE digest <> x'';
+CREATE INDEX sheets_by_number ON sheets (stream, first, last);
+CREATE INDEX conflicts ON sheets (stream, first) WHERE digest <> x'';
+CREATE TABLE cases (
+    token BLOB NOT NULL, room INTEGER NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (token, room, day)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL REFERENCES agents, stream BLOB NOT NULL,
     seq INTEGER NOT NULL, digest BLOB NOT NULL, cause TEXT NOT NULL, reason TEXT NOT NULL, received INTEGER NOT NULL,
@@ -109,8 +120,8 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         match version(&transaction)? {
             SCHEMA_VERSION => {}
             1 => crate::migrate::from_1(&transaction)?,
-            2 => crate::migrate::from_2(&transaction)?,
-            3 => crate::migrate::from_3(&transaction)?,
+            2 | 3 => crate::migrate::from_3(&transaction)?,
+            4 => crate::migrate::from_4(&transaction)?,
             found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
         }
     }

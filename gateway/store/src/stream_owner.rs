@@ -11,13 +11,13 @@ use std::collections::btree_map::Entry;
 
 use delivery::receiver::{Binding, classify_binding};
 use room_events::topic::AgentAddress;
-use room_events::{RoomId, Seq, SiteId, StreamId, UtcMillis};
+use room_events::{Observation, StreamId, wire};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::StoreError;
 use crate::filing::{Filing, Heard};
 use crate::quarantine::{Cause, Kept, foreign_reason};
-use crate::reader::{address, damaged};
+use crate::reader::{address, damaged, in_order};
+use crate::{StoreError, place_of};
 
 /// The agent whose a stream is.
 #[derive(Debug, Clone)]
@@ -46,16 +46,6 @@ pub(crate) fn find_owner(connection: &Connection, stream: StreamId) -> Result<Op
         .optional()?
         .map(|(address, agent, stream_row)| Ok(Owner { address: address?, agent, stream_row }))
         .transpose()
-}
-
-/// One stored event that is to be set aside.
-struct Stored {
-    seq: i64,
-    received: i64,
-    room: Option<i64>,
-    place: i64,
-    kind: String,
-    body: Vec<u8>,
 }
 
 impl Filing<'_> {
@@ -93,30 +83,16 @@ impl Filing<'_> {
     fn set_aside(&mut self, before: &Owner, stream: StreamId, now: &AgentAddress) -> Result<(), StoreError> {
         let reason = foreign_reason(now);
         let received = self.received;
-        let mut statement = self.transaction.prepare_cached(
-            "SELECT seq, received, room, place, kind, body FROM events WHERE stream = ?1 ORDER BY seq, digest",
-        )?;
-        let mut rows = statement.query([before.stream_row])?;
-        while let Some(row) = rows.next()? {
-            let event = Stored {
-                seq: row.get(0)?,
-                received: row.get(1)?,
-                room: row.get(2)?,
-                place: row.get(3)?,
-                kind: row.get(4)?,
-                body: row.get(5)?,
-            };
-            let seq = u64::try_from(event.seq).map_err(|error| damaged("events", &error))?;
-            self.received = UtcMillis::saturating(event.received);
-            let key = Some((stream, Seq(seq)));
-            self.keep(&Kept { agent: before.agent, key, cause: Cause::Foreign, reason: &reason, bytes: &event.body })?;
-            if let Some(room) = event.room {
-                self.touched.add(room, UtcMillis::saturating(event.place), event.kind == "alive");
-                self.hear_of(room)?;
-            }
-        }
+        self.desk.clear(self.transaction)?;
+        self.desk.forget();
+        in_order(self.transaction, before.stream_row, |seq, came, bytes| {
+            self.received = came;
+            let key = Some((stream, seq));
+            self.keep(&Kept { agent: before.agent, key, cause: Cause::Foreign, reason: &reason, bytes })?;
+            self.hear_of(&before.address, bytes)
+        })?;
         self.received = received;
-        self.transaction.execute("DELETE FROM events WHERE stream = ?1", [before.stream_row])?;
+        self.transaction.execute("DELETE FROM sheets WHERE stream = ?1", [before.stream_row])?;
         // As if it had come after the owner's: what is foreign is not looked at.
         self.transaction.execute(
             "UPDATE quarantine SET cause = ?4, reason = ?5
@@ -137,18 +113,14 @@ impl Filing<'_> {
         Ok(())
     }
 
-    /// Whoever shows the room must look again.
-    fn hear_of(&mut self, id: i64) -> Result<(), StoreError> {
-        if self.heard.values().any(|heard| heard.room == id) {
-            return Ok(());
-        }
-        let (site, room): (String, String) = self
-            .transaction
-            .prepare_cached("SELECT site, room FROM rooms WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let site: SiteId = site.parse().map_err(|error| damaged("rooms", &error))?;
-        let room: RoomId = room.parse().map_err(|error| damaged("rooms", &error))?;
-        self.heard.entry((site, room)).or_insert(Heard { room: id, event: None, alive: None });
+    /// Whoever shows the event's room must look again.
+    fn hear_of(&mut self, agent: &AgentAddress, bytes: &[u8]) -> Result<(), StoreError> {
+        let event = wire::decode(bytes).map_err(|error| damaged("sheets", &error))?;
+        let Some(room) = &event.room else { return Ok(()) };
+        let site = event.site.as_ref().unwrap_or(&agent.site);
+        let id = self.room_id(&agent.trust, site, room, &event)?;
+        self.touched.add(id, place_of(&event), matches!(event.obs, Observation::Alive(_)));
+        self.heard.entry((site.clone(), room.clone())).or_insert(Heard { room: id, event: None, alive: None });
         Ok(())
     }
 }

@@ -233,7 +233,7 @@ fn an_event_that_comes_again_after_an_upgrade_leaves_the_quarantine() {
     let other = message(2, 1, &[stamp(7, minute(7))]);
     let _ = commit(&mut writer, &[other]);
     let db = raw(dir.path());
-    db.execute("DELETE FROM events WHERE seq = 2", []).unwrap();
+    db.execute("DELETE FROM sheets WHERE first = 2", []).unwrap();
     db.execute(
         "UPDATE quarantine SET seq = 2, bytes = ?1, digest = ?2",
         rusqlite::params![&good, &sha256(&good)[..16]],
@@ -255,7 +255,8 @@ fn an_event_that_cannot_be_stored_is_halved_out_and_set_aside() {
     let mut writer = open(dir.path());
     raw(dir.path())
         .execute_batch(
-            "CREATE TRIGGER poison BEFORE INSERT ON events WHEN NEW.seq = 2 BEGIN SELECT RAISE(ABORT, 'poison'); END",
+            "CREATE TRIGGER poison BEFORE INSERT ON sheets WHEN 2 BETWEEN NEW.first AND NEW.last
+             BEGIN SELECT RAISE(ABORT, 'poison'); END",
         )
         .unwrap();
     let from = agent();

@@ -1,13 +1,17 @@
 //! Databases of other versions of this program.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 mod fixture;
 
 use std::path::Path;
 
 use delivery::ack::RunId;
-use fixture::{agent_named, booked, commit, message, minute, open, records_of, stamp};
+use fixture::{agent_named, commit, message, minute, open, records_of, stamp};
 use store::{Cause, FILE_NAME, Reader, StoreError, Writer};
 
 /// Written by the program of schema 1: events 1, 2, 4, 10 and 20 of a stream, two conflicts under 2, an event of version 9
@@ -33,7 +37,7 @@ fn tables(dir: &Path) -> Vec<String> {
 fn a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing() {
     let dir = old_store();
     let refused = Reader::open(dir.path()).unwrap_err();
-    assert!(matches!(refused, StoreError::Older { found: 1, known: 4 }), "{refused}");
+    assert!(matches!(refused, StoreError::Older { found: 1, known: 5 }), "{refused}");
     assert!(refused.to_string().contains("touchtime upgrade"), "{refused}");
 
     let mut writer = Writer::open(dir.path(), RunId(3)).unwrap();
@@ -89,26 +93,87 @@ fn a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing() {
     assert_eq!(reader.count_events().unwrap(), 6, "once more changes nothing");
 }
 
-#[test]
-fn a_store_of_schema_2_is_brought_up_to_date() {
-    let dir = tempfile::tempdir().unwrap();
-    let _ = commit(&mut open(dir.path()), &[message(1, 1, &[booked("suite-1", 1, minute(0)), stamp(1, minute(5))])]);
-    let new = tables(dir.path());
-    // It lacks one index and what exporters go by, and nothing else.
-    let raw = rusqlite::Connection::open(dir.path().join(FILE_NAME)).unwrap();
-    raw.execute_batch(
-        "DROP INDEX bookings_by_case; DROP TABLE changes; DROP TABLE exports; DROP TABLE exported;
-         DROP TABLE dead_letters; UPDATE meta SET value = 2 WHERE key = 'schema_version'",
-    )
-    .unwrap();
-    drop(raw);
-    let refused = Reader::open(dir.path()).unwrap_err();
-    assert!(matches!(refused, StoreError::Older { found: 2, known: 4 }), "{refused}");
+/// Written by the program of schema 3: events 1 to 5, 7 and 10 of a stream, a conflict under 5, an event of version 9
+/// under 6, nothing under 8 and 9. Case 1 was booked in `suite-1`, then a day later in `suite-2`.
+const SCHEMA_3: &[u8] = include_bytes!("data/schema-3.db");
 
-    drop(open(dir.path()));
-    assert_eq!(tables(dir.path()), new);
-    let reader = Reader::open(dir.path()).unwrap();
-    assert_eq!(records_of(&reader, &reader.rooms().unwrap()[0]), 2);
+/// What makes a database of another schema out of one of schema 3.
+const TO_2: &str = "DROP INDEX bookings_by_case; UPDATE meta SET value = 2 WHERE key = 'schema_version'";
+const TO_4: &str = "
+    CREATE TABLE changes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL REFERENCES rooms,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, alive_only INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE exports (name TEXT PRIMARY KEY, through INTEGER NOT NULL, settings TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE exported (
+        export TEXT NOT NULL, subject TEXT NOT NULL, digest INTEGER NOT NULL, points TEXT NOT NULL,
+        PRIMARY KEY (export, subject)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE dead_letters (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, export TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+        letter TEXT NOT NULL, UNIQUE (export, letter)
+    ) STRICT;
+    UPDATE meta SET value = 4 WHERE key = 'schema_version'";
+
+#[test]
+fn stores_of_schemas_2_to_4_are_brought_up_to_date_and_lose_nothing() {
+    for (found, change) in [(2, TO_2), (3, ""), (4, TO_4)] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), SCHEMA_3).unwrap();
+        let raw = rusqlite::Connection::open(dir.path().join(FILE_NAME)).unwrap();
+        raw.execute_batch(change).unwrap();
+        let before: Vec<(i64, i64, Vec<u8>)> = {
+            let sql = "SELECT seq, received, body FROM events ORDER BY stream, seq, digest";
+            let mut statement = raw.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        drop(raw);
+        let refused = Reader::open(dir.path()).unwrap_err();
+        assert!(matches!(refused, StoreError::Older { found: it, known: 5 } if it == found), "{refused}");
+
+        let mut writer = open(dir.path());
+        let new = tempfile::tempdir().unwrap();
+        drop(open(new.path()));
+        assert_eq!(tables(dir.path()), tables(new.path()));
+        let reader = Reader::open(dir.path()).unwrap();
+        let mut after = Vec::new();
+        reader
+            .for_each_event(|_, id, received, bytes| -> Result<(), StoreError> {
+                after.push((id.seq.0 as i64, received.millis(), bytes.to_vec()));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((after, before.len()), (before, 8));
+        let held = reader.held().unwrap();
+        assert_eq!((reader.count_events().unwrap(), held.conflicts, held.quarantined), (7, 1, 1));
+        // Of `suite-1` a plan, a booking and three stamps, and the booking that moved the case away.
+        assert_eq!(reader.rooms().unwrap().iter().map(|room| records_of(&reader, room)).collect::<Vec<_>>(), [6, 2]);
+
+        // The mark goes on where it was, and knows what came.
+        let stream = room_events::StreamId(u128::from_be_bytes([0xab; 16]));
+        let message = |first: u64, bytes: &[u8]| {
+            let mut buffer = vec![0; delivery::batch::MAX_BATCH_BYTES];
+            let floor = room_events::Seq::FIRST;
+            delivery::batch::encode(stream, room_events::Seq(first), floor, [bytes], &mut buffer).unwrap().to_vec()
+        };
+        let done = commit(&mut writer, &[message(10, &after_of(&reader, 10)), message(8, &stamp(8, minute(8)))]);
+        assert_eq!((done.duplicates, done.stored, done.acknowledgements[0].ack.through), (1, 1, 8));
+    }
+}
+
+/// The bytes of the event with that number.
+fn after_of(reader: &Reader, seq: u64) -> Vec<u8> {
+    let mut found = Vec::new();
+    reader
+        .for_each_event(|_, id, _, bytes| -> Result<(), StoreError> {
+            if id.seq.0 == seq {
+                found = bytes.to_vec();
+            }
+            Ok(())
+        })
+        .unwrap();
+    found
 }
 
 #[test]
@@ -120,7 +185,7 @@ fn a_store_of_a_later_program_is_refused_and_left_alone() {
     raw.execute_batch("DROP TABLE gaps").unwrap();
     let before = tables(dir.path());
     for refused in [Writer::open(dir.path(), RunId(1)).unwrap_err(), Reader::open(dir.path()).unwrap_err()] {
-        assert!(matches!(refused, StoreError::Newer { found: 99, known: 4 }), "{refused}");
+        assert!(matches!(refused, StoreError::Newer { found: 99, known: 5 }), "{refused}");
         assert!(refused.to_string().contains("a newer one"), "{refused}");
     }
     assert_eq!(tables(dir.path()), before);
