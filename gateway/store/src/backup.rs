@@ -117,7 +117,8 @@ fn copy_back(from: &Path, new: &Path) -> Result<(i64, u64), StoreError> {
         copy(&beside(from, "-wal"), &beside(new, "-wal"))?;
     }
     let found = settle(new)?;
-    if found >= schema::FIRST_WITH_EXPORTS {
+    // That of an earlier schema is made to forget them when it is brought up to date.
+    if found == schema::SCHEMA_VERSION {
         forget_exports(new)?;
     }
     Ok((found, check(new)?))

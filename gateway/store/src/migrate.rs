@@ -58,13 +58,23 @@ pub(crate) fn from_3(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     from_4(transaction)
 }
 
-/// From schema 4: events that came together stand on sheets.
+/// From schema 4: events that came together stand on sheets. Exporters start again, which costs time and no truth: the file
+/// may be a backup that was put back, and knows less than was sent.
 pub(crate) fn from_4(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     tracing::info!(to = schema::SCHEMA_VERSION, "bringing the store up to date; a year's takes half a minute");
-    transaction.execute_batch("ALTER TABLE events RENAME TO events_4; DROP INDEX conflicts;")?;
-    let tables =
-        ["CREATE TABLE sheets ", "CREATE TABLE cases ", "CREATE INDEX sheets_by_number ", "CREATE INDEX conflicts "];
-    create_some(transaction, &tables)?;
+    transaction.execute_batch(
+        "ALTER TABLE events RENAME TO events_4; DROP INDEX conflicts; DROP TABLE exports; UPDATE exported SET digest = 0;",
+    )?;
+    create_some(
+        transaction,
+        &[
+            "CREATE TABLE sheets ",
+            "CREATE TABLE cases ",
+            "CREATE TABLE exports ",
+            "CREATE INDEX sheets_by_number ",
+            "CREATE INDEX conflicts ",
+        ],
+    )?;
     let (mut agents, mut rooms, zones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut filing = Filing::new(transaction, &mut agents, &mut rooms, &zones, UtcMillis::MIN);
     move_events(

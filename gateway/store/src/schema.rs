@@ -44,9 +44,6 @@ use crate::StoreError;
 /// The schema that this program writes.
 pub const SCHEMA_VERSION: i64 = 5;
 
-/// The first schema with the tables of exporters.
-pub(crate) const FIRST_WITH_EXPORTS: i64 = 4;
-
 pub(crate) const CREATE: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 CREATE TABLE agents (
