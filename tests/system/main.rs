@@ -61,6 +61,7 @@ fn main() -> std::process::ExitCode {
         needs(Peer::Mosquitto, "the_summaries_change_hands_and_two_writers_become_one", collectors::hand_over),
         test("what_is_held_back_is_listed_shown_and_tried_again", upkeep::quarantine_on_the_command_line),
         test("a_backup_comes_back_and_a_damaged_one_does_not", upkeep::backup_and_restore),
+        test_as_root("what_root_replaces_stays_its_owners", upkeep::what_root_replaces_stays_its_owners),
         test("a_store_of_an_earlier_version_is_upgraded_on_request", upkeep::stores_of_other_versions),
         needs(
             Peer::Pynetdicom,
@@ -170,6 +171,13 @@ fn test(name: &str, body: fn()) -> Trial {
 }
 
 /// A test that is ignored, and says so, when the part is not installed.
+/// Ignored for anybody else: what it shows only root can do, and nobody must be root to run the tests.
+fn test_as_root(name: &str, body: fn()) -> Trial {
+    use std::os::unix::fs::MetadataExt as _;
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    test(name, body).with_ignored_flag(!is_root)
+}
+
 fn needs(peer: Peer, name: &str, body: fn()) -> Trial {
     if peer.may_skip() {
         let name = format!("{name} ({peer:?} is not installed)");

@@ -95,3 +95,40 @@ pub fn stores_of_other_versions() {
     assert!(done.err.contains("has schema 5, 5 events"), "{}", done.err);
     on(dir.path(), &report).good();
 }
+
+/// Runs as root only, who alone may give files away.
+pub fn what_root_replaces_stays_its_owners() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+    /// Nobody's in particular: root may give files to users that there are not.
+    const OWNER: (u32, u32) = (61_234, 61_235);
+    let give = |path: &Path| chown(path, Some(OWNER.0), Some(OWNER.1)).expect("root may");
+    let owner = |path: &Path| std::fs::metadata(path).map(|file| (file.uid(), file.gid())).expect("it is there");
+    let dir = tempfile::tempdir().expect("a folder");
+
+    let (config, access) = (dir.path().join("gateway.toml"), dir.path().join("access"));
+    let text = "trust = 't'\n[store]\ndir = 'store'\n[broker]\nhost = 'b'\n[board]\nlisten = '127.0.0.1:1'\n\
+        [[sites]]\nid = 'main'\n[[agents]]\nsite = 'main'\nid = 'th-1'\n";
+    std::fs::write(&config, text).expect("written");
+    std::fs::write(&access, "old").expect("written");
+    std::fs::set_permissions(&access, std::fs::Permissions::from_mode(0o640)).expect("the own file");
+    give(&access);
+    run(touchtime().args(["access-file", "--config"]).arg(&config).arg("--output").arg(&access)).good();
+    assert!(std::fs::read_to_string(&access).expect("read").contains("th-1"));
+    let mode = std::fs::metadata(&access).expect("it is there").mode() & 0o777;
+    assert_eq!((owner(&access), mode), (OWNER, 0o640), "the broker can still read it");
+
+    let (store, file) = (dir.path().join("store"), dir.path().join("events.ndjson"));
+    import(&store, &file, &[line(1, &stamp(0))]);
+    let backup = dir.path().join("monday.db");
+    on(&store, &["backup", backup.to_str().expect("UTF-8")]).good();
+    std::fs::remove_dir_all(&store).expect("removed");
+    std::fs::create_dir(&store).expect("made");
+    give(&store);
+    on(&store, &["restore", backup.to_str().expect("UTF-8")]).good();
+    for entry in std::fs::read_dir(&store).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(owner(&path), OWNER, "{} can be opened by its collector", path.display());
+    }
+    assert!(store.join("touchtime.db").is_file());
+}
