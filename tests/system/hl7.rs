@@ -173,6 +173,21 @@ pub fn radiology_messages_reach_the_store() {
     }
     assert!(!hospital.log().contains("panicked"), "{}", hospital.log());
 
+    // The exam that was scanned was requested in its month and is reported; the other one still waits.
+    let report = |by: &str| {
+        run(touchtime()
+            .args(["report", by, "--format", "csv", "--from", "2022-07-01", "--to", "2022-07-31", "--store"])
+            .arg(dir.join("store")))
+        .good()
+    };
+    for (by, expected) in [
+        ("waiting", "2022-07,demo,main,ct,1,1,1,0.95,0,0,1,0,0,0"),
+        ("reporting", "2022-07,demo,main,ct,urgent,1,1,1,0,1,7,0.95"),
+    ] {
+        let csv = report(by);
+        assert_eq!(csv.lines().skip(1).collect::<Vec<_>>(), [expected], "{csv}");
+    }
+
     // Whatever left by a line is put beside what was written, and searched with it.
     let heard: Vec<u8> = watch
         .messages_so_far()

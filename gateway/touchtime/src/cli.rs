@@ -264,6 +264,10 @@ pub enum ReportBy {
     ScannerSplits,
     /// Each protocol, with the spread of its durations.
     Protocols,
+    /// Waiting from request to scan, by site, kind of scanner and month.
+    Waiting,
+    /// From scan to report, by site, kind of scanner, urgency and month.
+    Reporting,
 }
 
 /// Forms of output.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use broker_tls::TlsFiles;
 use chrono::{NaiveDate, NaiveTime};
-use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, Token, TrustId};
+use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, Token, TrustId, Urgency};
 use serde::Deserialize;
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
 use utilisation::scanner::rules::{ClosedFor, Closure, ScannerRules};
 use utilisation::targets::{Target, TargetFile, Targets};
+use utilisation::waiting::ReportingTarget;
 
 use crate::measured::{RoomClosure, ScannerSettings};
 
@@ -52,6 +53,9 @@ pub struct GatewayConfig {
     /// The trust's own targets, in place of the published ones for the same work.
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// The trust's own times within which scans are to be reported, before the published ones.
+    #[serde(default)]
+    pub reporting_targets: Vec<ReportingTargetConfig>,
     /// The settings of the scanner measures.
     #[serde(default)]
     pub scanners: ScannersConfig,
@@ -335,6 +339,20 @@ impl ClosureConfig {
     }
 }
 
+/// `[[reporting-targets]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ReportingTargetConfig {
+    /// For scans on this kind of scanner.
+    pub room_kind: RoomKind,
+    /// `urgent` or `routine`.
+    pub urgency: Urgency,
+    /// Days from the scan.
+    pub days: u16,
+    /// The share to reach, from 0 to 1.
+    pub share: f64,
+}
+
 /// `[[agents]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -427,6 +445,14 @@ impl GatewayConfig {
         for (i, closure) in self.closures.iter().enumerate() {
             closure.closure().map_err(|problem| format!("closures[{i}].{problem}"))?;
         }
+        for target in &self.reporting_targets {
+            if !(0.0..=1.0).contains(&target.share) || target.room_kind.is_theatre_like() {
+                return Err(format!(
+                    "reporting-targets: {} with a share of {} (give a kind of scanner, and a share from 0 to 1)",
+                    target.room_kind, target.share
+                ));
+            }
+        }
         if !(0.0..=1.0).contains(&self.scanners.least_observed) {
             return Err(format!(
                 "scanners.least-observed: {} is not a share (give a number from 0 to 1)",
@@ -475,6 +501,17 @@ impl GatewayConfig {
             }
         }
         Ok(())
+    }
+
+    /// Within which times scans are to be reported, as far as the trust says.
+    pub fn reporting_targets(&self) -> Vec<ReportingTarget> {
+        let target = |own: &ReportingTargetConfig| ReportingTarget {
+            modality: own.room_kind,
+            urgency: own.urgency,
+            days: own.days,
+            share: own.share,
+        };
+        self.reporting_targets.iter().map(target).collect()
     }
 
     /// How scanner rooms are measured under these rules.

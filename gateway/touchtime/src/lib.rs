@@ -1,6 +1,6 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
-//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
+//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside.
@@ -33,6 +33,7 @@ pub mod summary;
 pub mod transfer;
 pub mod two_threads;
 pub mod upkeep;
+pub mod waiting_report;
 
 use std::process::ExitCode;
 

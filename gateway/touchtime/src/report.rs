@@ -18,7 +18,7 @@ use crate::clock::{Clock, wall_now};
 use crate::output::{self, Column, Ink, Row, write_rows};
 use crate::source::{Names, Place, StoreSource};
 use crate::transfer::rule_set;
-use crate::{explain, extract, measured, scanner_explain, scanner_report};
+use crate::{explain, extract, measured, scanner_explain, scanner_report, waiting_report};
 
 /// `touchtime report`
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
@@ -36,6 +36,11 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
             "--on is for `report scanner-change` and `report scanner-weeks` (for others use --from and --to)"
                 .to_owned()
         ));
+    }
+    if let Some(by) = waiting_report::By::of(arguments.by) {
+        waiting_report::run(arguments, by, &mut *out)?;
+        out.flush()?;
+        return Ok(());
     }
     if let Some(by) = scanner_report::By::of(arguments.by) {
         scanner_report::run(arguments, by, rules, &mut *out)?;
@@ -205,7 +210,9 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
         | ReportBy::ScannerWeeks
         | ReportBy::ScannerChange
         | ReportBy::ScannerSplits
-        | ReportBy::Protocols => return None,
+        | ReportBy::Protocols
+        | ReportBy::Waiting
+        | ReportBy::Reporting => return None,
     })
 }
 

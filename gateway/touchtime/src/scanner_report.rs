@@ -68,7 +68,9 @@ impl By {
             | ReportBy::Specialties
             | ReportBy::Teams
             | ReportBy::Weeks
-            | ReportBy::Months => None,
+            | ReportBy::Months
+            | ReportBy::Waiting
+            | ReportBy::Reporting => None,
         }
     }
 }
