@@ -13,10 +13,10 @@ use touchtime_tests::programs::{agent, root, run, touchtime};
 const SECRETS: [&str; 9] =
     ["featherstonehaugh", "9434765919", "acc-88331", "vis-4477", "rp-5512", "pps-9021", "19511230", "9.7777", "mrs "];
 
-struct Department<'a> {
+pub(super) struct Department<'a> {
     dir: &'a Path,
     broker_port: u16,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Department<'_> {
@@ -24,7 +24,18 @@ impl Department<'_> {
         self.agent_with("scanners = [{ calling = 'MR1', room = 'mri-1' }]\n")
     }
 
+    /// An agent that takes the time from a clock file.
+    pub(super) fn agent_at(&self, more: &str, clock: &str) -> Running {
+        let file = self.dir.join("clock.json");
+        fs::write(&file, clock).expect("written");
+        self.start(more, &["--clock".as_ref(), file.as_os_str()])
+    }
+
     fn agent_with(&self, more: &str) -> Running {
+        self.start(more, &[])
+    }
+
+    fn start(&self, more: &str, arguments: &[&std::ffi::OsStr]) -> Running {
         let shown = self.dir.display();
         let text = format!(
             "trust = 'demo'\nsite = 'main'\nagent = 'scan'\ndata-dir = '{shown}/data'\n[broker]\nhost = '127.0.0.1'\n\
@@ -34,7 +45,8 @@ impl Department<'_> {
         );
         fs::write(self.dir.join("agent.toml"), text).expect("written");
         let log = File::options().create(true).append(true).open(self.dir.join("agent.log")).expect("a log");
-        let started = agent().args(["run", "--config"]).arg(self.dir.join("agent.toml")).stderr(log).running();
+        let started =
+            agent().args(["run", "--config"]).arg(self.dir.join("agent.toml")).args(arguments).stderr(log).running();
         await_port(self.port);
         started
     }
@@ -47,14 +59,14 @@ impl Department<'_> {
         fs::read_to_string(self.dir.join("agent.log")).expect("a log")
     }
 
-    fn events(&self) -> Vec<serde_json::Value> {
+    pub(super) fn events(&self) -> Vec<serde_json::Value> {
         let store = self.dir.join("store");
         let all = run(touchtime().args(["export", "events", "-", "--format", "ndjson", "--store"]).arg(store)).out;
         all.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 
-fn python(script: &str, arguments: &[&str]) -> String {
+pub(super) fn python(script: &str, arguments: &[&str]) -> String {
     let python = Peer::Pynetdicom.program().expect("pynetdicom is installed");
     run(Command::new(python).arg(root().join("tests/data").join(script)).args(arguments)).good()
 }
@@ -70,7 +82,7 @@ impl Start for Command {
 }
 
 /// A broker, a collector, and what an agent needs to know.
-fn department(dir: &Path) -> (Running, Running, Department<'_>) {
+pub(super) fn department(dir: &Path) -> (Running, Running, Department<'_>) {
     let (broker, broker_port) = mosquitto(dir);
     run(agent().arg("key").arg(dir.join("token.key"))).good();
     let shown = dir.display();

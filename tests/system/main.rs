@@ -15,6 +15,7 @@ mod influxdb;
 mod no_std;
 mod path;
 mod prometheus;
+mod scanner_night;
 mod scanners;
 mod upkeep;
 
@@ -101,6 +102,11 @@ fn main() -> std::process::ExitCode {
             Peer::Hl7,
             "radiology_messages_reach_the_store_and_no_name_or_number_does",
             hl7::radiology_messages_reach_the_store,
+        ),
+        needs(
+            Peer::Pynetdicom,
+            "a_night_on_which_everything_goes_wrong_gives_the_right_figures",
+            scanner_night::a_night_of_everything_gives_the_right_figures,
         ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),

@@ -11,9 +11,13 @@ pub struct Zone {
     pub site: Tz,
     /// The message's own offset from UTC in minutes (Timezone Offset From UTC, (0008,0201)).
     pub offset_minutes: Option<i16>,
-    /// When the message came: of the two instants of a repeated hour the one nearest to it is meant.
+    /// When the message came: of the two instants of a repeated hour the one nearest to it is meant, but none that was
+    /// clearly still to come.
     pub heard: UtcMillis,
 }
+
+/// A scanner's clock is not so far ahead without being wrong: what is later than this after receipt had not happened.
+const AHEAD_MS: i64 = 10 * 60_000;
 
 impl Zone {
     /// The instant of a date (DA) and a time of day (TM); `None` if either is not one.
@@ -30,8 +34,9 @@ impl Zone {
         Some(match self.site.from_local_datetime(&local) {
             MappedLocalTime::Single(at) => at.timestamp_millis(),
             MappedLocalTime::Ambiguous(first, second) => {
-                let distance = |at: &DateTime<Tz>| at.timestamp_millis().abs_diff(self.heard.millis());
-                if distance(&second) < distance(&first) { second.timestamp_millis() } else { first.timestamp_millis() }
+                let (first, second, heard) = (first.timestamp_millis(), second.timestamp_millis(), self.heard.millis());
+                let is_to_come = second - heard > AHEAD_MS;
+                if !is_to_come && second.abs_diff(heard) < first.abs_diff(heard) { second } else { first }
             }
             // A clock that nobody put forward: its offset is still that of the day before.
             MappedLocalTime::None => {
@@ -121,6 +126,10 @@ mod tests {
     fn the_repeated_hour_is_the_one_nearest_to_receipt() {
         check("20221030", "013000", None, "2022-10-30T00:31:00Z", Some("2022-10-30T00:30:00Z"));
         check("20221030", "013000", None, "2022-10-30T01:31:00Z", Some("2022-10-30T01:30:00Z"));
+        // Heard late: the nearest one was still to come.
+        check("20221030", "010500", None, "2022-10-30T00:50:00Z", Some("2022-10-30T00:05:00Z"));
+        check("20221030", "012000", None, "2022-10-30T00:50:00Z", Some("2022-10-30T00:20:00Z"));
+        check("20221030", "010500", None, "2022-10-30T00:56:00Z", Some("2022-10-30T01:05:00Z"));
         check("20221030", "013000", Some("+0100"), "2022-10-30T01:31:00Z", Some("2022-10-30T00:30:00Z"));
         check("20220327", "013000", None, "2022-03-27T01:31:00Z", Some("2022-03-27T01:30:00Z"));
     }
