@@ -94,6 +94,8 @@ impl Hl7Feed {
         let places = Arc::new(Semaphore::new(feed.max_connections));
         let mut forget_timer = tokio::time::interval(FORGET_EVERY);
         let mut alive_timer = tokio::time::interval(feed.alive_every);
+        // No room is known yet; a message says that its sender is alive.
+        alive_timer.reset();
         loop {
             tokio::select! {
                 _ = forget_timer.tick() => {
