@@ -1,6 +1,6 @@
 //! [`Zone`]: DICOM's dates and times of day (PS3.5 section 6.2) to instants.
 
-use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeZone};
+use chrono::{FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use room_events::UtcMillis;
 
@@ -89,6 +89,7 @@ fn local(date: &str, time: &str) -> Option<NaiveDateTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::DateTime;
 
     fn check(date: &str, time: &str, offset: Option<&str>, heard: &str, expected: Option<&str>) {
         let heard = UtcMillis::saturating(heard.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis());
