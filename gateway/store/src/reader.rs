@@ -187,7 +187,7 @@ impl Reader {
 
     /// Calls `each` with what the sessions of a span rest on: the records of a room that are filed in it, all other records of the cases
     /// among them with their bookings in any room, and every revision of the room's plans, since a session may have been
-    /// moved into the span.
+    /// moved into the span. Nothing of a span that ends where it begins.
     pub fn for_each_room_record_between(
         &self,
         room: &RoomRow,
