@@ -169,7 +169,10 @@ fn import_moved_plan(store: &Path, dir: &Path) {
     let all = dir.join("events.ndjson");
     run(touchtime().args(["export", "events", "--format", "ndjson", "--store"]).arg(store).arg(&all)).good();
     let text = fs::read_to_string(&all).expect("exported");
-    let plan = text.lines().find(|line| line.contains("plan_revision") && line.contains("2022-01-03")).expect("a plan");
+    let plan = text
+        .lines()
+        .find(|line| ["plan_revision", "\"room\":\"suite-1\"", "2022-01-03"].iter().all(|part| line.contains(part)));
+    let plan = plan.expect("a plan");
     let mut line: Value = serde_json::from_str(plan).expect("JSON");
     line["stream"] = "000000000000000000000000000000aa".into();
     line["seq"] = 1.into();
