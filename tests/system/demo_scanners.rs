@@ -49,6 +49,25 @@ pub fn measured_is_what_the_simulator_counted() {
         let of_room = |line: &&str| line.contains(&format!("\"room\":\"{room}\"")) && line.contains("performed_step");
         assert_eq!(exported.lines().filter(of_room).count() as u64, own["messages"].as_u64().expect("a count"));
     }
+    let splits = rows("scanner-splits", &store);
+    for kind in ["ct", "mri"] {
+        let of_kind = splits.iter().filter(|row| row["room_kind"] == kind && row["split"] == "booking");
+        let exams = |row: &serde_json::Value| {
+            ["exams", "out_of_hours_exams", "exams_discontinued"]
+                .map(|column| row[column].as_u64().expect("a count"))
+                .iter()
+                .sum()
+        };
+        let found: Vec<(&str, u64)> = of_kind.map(|row| (row["part"].as_str().expect("a part"), exams(row))).collect();
+        let own = |column: &str| -> u64 {
+            let rooms = ROOMS.iter().filter(|room| room.starts_with(kind));
+            rooms.map(|room| account["rooms"][room][column].as_u64().expect("a count")).sum()
+        };
+        let walk_ins = own("walk_ins");
+        let all = own("exams_completed") + own("out_of_hours_exams") + own("exams_discontinued");
+        assert!(walk_ins > 0, "{kind}: {account}");
+        assert_eq!(found, [("booked", all - walk_ins), ("walk_in", walk_ins)], "{kind}");
+    }
     let database = std::fs::read(store.join("touchtime.db")).expect("a store").to_ascii_lowercase();
     for invented in ["sim-p", "sim-e", "sim-a", "simulated^"] {
         assert!(!database.windows(invented.len()).any(|part| part == invented.as_bytes()), "{invented} is stored");

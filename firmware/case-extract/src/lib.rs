@@ -4,7 +4,8 @@
 //! Theatre systems export what they like: any column names, several time formats, any encoding. A [`Mapping`] says which
 //! column is what (the README of this crate has every key); good rows go on, a [`Summary`] counts the rest, and a file
 //! that can only be guessed at is refused with the setting that ends the guessing. Nothing here opens a file or reads a
-//! clock: the caller pushes bytes. Case ids leave only as tokens, made by the [`Tokenise`] that is passed in.
+//! clock: the caller pushes bytes. Case ids leave only as tokens, made by the
+//! [`TokenMaker`](room_events::TokenMaker) that is passed in.
 //!
 //! ```
 //! use case_extract::{LocalTokens, Mapping, Reader};
@@ -71,4 +72,4 @@ pub use near::near;
 pub use observations::Reported;
 pub use problem::{FileError, Loss, MAX_KEPT_ERRORS, MappingError, Problem, RowError};
 pub use reader::{Joined, Reader};
-pub use token_hash::{LocalTokens, Tokenise};
+pub use token_hash::LocalTokens;

@@ -4,7 +4,7 @@
 //! still names: `head` finds them in a file's header.
 
 use chrono_tz::Tz;
-use room_events::{CancellationClass, ListKind, Milestone, PatientClass, RoomKind, SiteId};
+use room_events::{CancellationClass, Identifier, ListKind, Milestone, PatientClass, RoomKind, SiteId};
 
 use crate::problem::MappingError;
 use crate::time_format::Format;
@@ -71,7 +71,7 @@ pub(crate) struct FileMap<C = String> {
     pub(crate) site: SiteRule<C>,
     pub(crate) room: IdRule<C>,
     pub(crate) room_kind: Option<Code<RoomKind, C>>,
-    pub(crate) case: Option<C>,
+    pub(crate) case: Option<CaseColumn<C>>,
     pub(crate) date: Option<C>,
     pub(crate) milestones: Vec<(Milestone, TimeColumn<C>)>,
     pub(crate) booking: BookingMap<C>,
@@ -79,6 +79,14 @@ pub(crate) struct FileMap<C = String> {
     pub(crate) group: Option<C>,
     pub(crate) cancellation: Option<CancellationMap<C>>,
     pub(crate) session: Option<SessionMap<C>>,
+}
+
+/// The column of the case id, and as which kind of number it becomes a token: a booking of a scanner meets its performed
+/// step only if both are accession numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct CaseColumn<C = String> {
+    pub(crate) column: C,
+    pub(crate) kind: Identifier,
 }
 
 /// A constant site, or a column of sites.
@@ -170,7 +178,7 @@ impl FileMap {
             },
             room: self.room.located(find),
             room_kind: self.room_kind.as_ref().map(|code| code.located(find)),
-            case: self.case.as_ref().map(&mut *find),
+            case: self.case.as_ref().map(|case| CaseColumn { column: find(&case.column), kind: case.kind }),
             date: self.date.as_ref().map(&mut *find),
             milestones: self.milestones.iter().map(|(milestone, column)| (*milestone, column.located(find))).collect(),
             booking: BookingMap {

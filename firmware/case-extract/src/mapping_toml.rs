@@ -3,11 +3,11 @@
 //! By hand rather than by derive, so that an unknown key is answered with the nearest known one.
 
 use chrono_tz::Tz;
-use room_events::{CancellationClass, ListKind, Milestone, PatientClass, RoomId, RoomKind, SiteId};
+use room_events::{CancellationClass, Identifier, ListKind, Milestone, PatientClass, RoomId, RoomKind, SiteId};
 use toml::{Table, Value};
 
 use crate::mapping::{
-    BookingMap, CancellationMap, Code, FileMap, IdRule, Mapping, SessionMap, Sessions, SiteRule, TimeColumn,
+    BookingMap, CancellationMap, CaseColumn, Code, FileMap, IdRule, Mapping, SessionMap, Sessions, SiteRule, TimeColumn,
 };
 use crate::near::near;
 use crate::time_format::Format;
@@ -67,7 +67,7 @@ fn zone(top: &mut Section) -> Result<Tz> {
 /// The keys that the case file and a plan file share, and those of cases.
 fn file(section: &mut Section) -> Result<FileMap> {
     let mut map = shared(section, None)?;
-    map.case = section.column("case")?;
+    map.case = section.case("case")?;
     if let Some(mut milestones) = section.section("milestones")? {
         for &milestone in Milestone::ALL {
             if milestone != Milestone::Cancelled
@@ -253,6 +253,13 @@ fn session(section: &mut Section) -> Result<SessionMap> {
     })
 }
 
+/// What the column of the case id may hold.
+const CASE_KINDS: [Identifier; 2] = [Identifier::Case, Identifier::Accession];
+
+fn case_kind(name: &str) -> Option<Identifier> {
+    CASE_KINDS.into_iter().find(|kind| kind.domain() == name)
+}
+
 fn yes_or_no(name: &str) -> Option<bool> {
     match name {
         "yes" | "true" => Some(true),
@@ -425,6 +432,30 @@ impl<'t> Section<'t> {
             }
             Some(_) => Err(format!(
                 "key \"{path}\" is neither a column nor a table (such as {{ date = \"Date\", time = \"Time\" }})"
+            )),
+        }
+    }
+
+    fn case(&mut self, key: &'static str) -> Result<Option<CaseColumn>> {
+        let path = self.path(key);
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => {
+                Ok(Some(CaseColumn { column: column_name(&path, text)?, kind: Identifier::Case }))
+            }
+            Some(Value::Table(table)) => {
+                let mut section = Section::new(&path, table);
+                let column = section.column("column")?;
+                let column = column.ok_or_else(|| missing(&format!("{path}.column"), "the column's name"))?;
+                let kind = section.text("kind")?.map_or(Ok(Identifier::Case), |text| {
+                    let known = names(&CASE_KINDS, |kind| kind.domain());
+                    constant(&format!("{path}.kind"), text, case_kind, &known)
+                })?;
+                section.finish()?;
+                Ok(Some(CaseColumn { column, kind }))
+            }
+            Some(_) => Err(format!(
+                "key \"{path}\" is neither a column nor a table (such as {{ column = \"Accession No\", kind = \"accession\" }})"
             )),
         }
     }

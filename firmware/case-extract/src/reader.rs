@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use room_events::TokenMaker;
+
 use crate::cells::{DateOrder, Evidence};
 use crate::extract::Extract;
 use crate::head::Head;
@@ -15,7 +17,6 @@ use crate::problem::FileError;
 use crate::records::{MAX_RECORD_BYTES, Splitter};
 use crate::rows::Rows;
 use crate::text_encoding::TextDecoder;
-use crate::token_hash::Tokenise;
 
 /// So much is kept while no date has shown whether day or month comes first.
 const MAX_UNDECIDED_BYTES: usize = 16 * 1024 * 1024;
@@ -26,7 +27,7 @@ const MAX_PIECE_BYTES: usize = 16 * 1024 * 1024;
 pub struct Reader<'t> {
     mapping: &'t Mapping,
     map: &'t FileMap,
-    tokens: Option<&'t dyn Tokenise>,
+    tokens: Option<&'t dyn TokenMaker>,
     file: Arc<str>,
     /// Parts that lie before the one being read.
     before: Vec<Part>,
@@ -52,7 +53,7 @@ pub enum Joined<'t> {
 
 impl<'t> Reader<'t> {
     /// Reads a file of cases. `file` is its name for error messages.
-    pub fn cases(mapping: &'t Mapping, file: &str, tokens: &'t dyn Tokenise) -> Self {
+    pub fn cases(mapping: &'t Mapping, file: &str, tokens: &'t dyn TokenMaker) -> Self {
         Self::new(mapping, &mapping.cases, file, Some(tokens))
     }
 
@@ -64,7 +65,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn new(mapping: &'t Mapping, map: &'t FileMap, file: &str, tokens: Option<&'t dyn Tokenise>) -> Self {
+    fn new(mapping: &'t Mapping, map: &'t FileMap, file: &str, tokens: Option<&'t dyn TokenMaker>) -> Self {
         let state = State::Start(Vec::new());
         Self { mapping, map, tokens, file: file.into(), before: Vec::new(), state, failed: None }
     }
@@ -201,7 +202,7 @@ struct Body<'t> {
 }
 
 impl<'t> Body<'t> {
-    fn new(mapping: &'t Mapping, head: Head, file: &Arc<str>, tokens: Option<&'t dyn Tokenise>) -> Self {
+    fn new(mapping: &'t Mapping, head: Head, file: &Arc<str>, tokens: Option<&'t dyn TokenMaker>) -> Self {
         let by_day = matches!(mapping.sessions, Sessions::Bookings { .. });
         Self {
             decoder: TextDecoder::new(head.encoding),

@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use room_events::{CancellationClass, ListKind, Milestone, PatientClass, RoomId, SessionKey, SiteId, UtcMillis};
+use room_events::{
+    CancellationClass, ListKind, Milestone, PatientClass, RoomId, SessionKey, SiteId, TokenMaker, UtcMillis,
+};
 
 use crate::case_store::{CaseRow, SessionRef};
 use crate::cells::{self, DateOrder, Evidence};
@@ -23,7 +25,6 @@ use crate::part::{Part, PlanRow};
 use crate::problem::{FileError, Problem, Shown};
 use crate::records::Record;
 use crate::time_format::Format;
-use crate::token_hash::Tokenise;
 
 pub(crate) use planned::day_key;
 
@@ -39,7 +40,7 @@ pub(crate) struct Rows<'t> {
 
 pub(crate) struct Work<'t> {
     pub(crate) file: Arc<str>,
-    tokens: Option<&'t dyn Tokenise>,
+    tokens: Option<&'t dyn TokenMaker>,
     absent: Vec<Vec<u8>>,
     formats: Vec<Format>,
     /// The mapping gives no formats: the file decides whether day or month comes first.
@@ -75,7 +76,7 @@ impl<'t> Rows<'t> {
         zone: Tz,
         absent: &[String],
         by_day: bool,
-        tokens: Option<&'t dyn Tokenise>,
+        tokens: Option<&'t dyn TokenMaker>,
     ) -> Self {
         let given = head.columns.formats.clone();
         let work = Work {
@@ -176,9 +177,10 @@ impl Work<'_> {
                 None => row.session = SessionRef::None,
             }
         }
-        let Some(case) = map.case else { return };
-        let id = record.cell(case);
-        if self.is_absent(&id) {
+        let (Some(case), Some(tokens)) = (&map.case, self.tokens) else { return };
+        let id = record.cell(case.column);
+        let token = if self.is_absent(&id) { None } else { tokens.token_of(case.kind, &text_of(&id)) };
+        let Some(token) = token else {
             if has_session {
                 self.part.counts.empty_lists += 1;
             } else {
@@ -186,7 +188,7 @@ impl Work<'_> {
                 self.cell_fault(
                     head,
                     record,
-                    case,
+                    case.column,
                     Problem::CaseEmpty,
                     Shown::Never,
                     || "the case id is empty".to_owned(),
@@ -194,11 +196,8 @@ impl Work<'_> {
                 );
             }
             return;
-        }
-        if let Some(tokens) = self.tokens {
-            let token = tokens.case(&text_of(&id));
-            (row.key, row.digest) = (token.key, token.digest);
-        }
+        };
+        (row.key, row.digest) = (token.key, token.digest);
         let planned = self.last_plan.filter(|_| has_session).map(|plan| plan.start);
         self.booking(head, record, date, &mut row);
         self.milestones(head, record, date, planned, &mut row);

@@ -3,13 +3,7 @@
 //! SipHash-2-4 with 128 bits of output under a key that the caller draws for the process. It is not the trust's HMAC:
 //! tokens made here mean nothing to anybody else and must not be sent or stored.
 
-use room_events::Token;
-
-/// Makes tokens from identifiers. An agent passes HMAC-SHA-256 under the trust's key, a local report [`LocalTokens`].
-pub trait Tokenise: Sync {
-    /// The token of a case id. Equal ids give equal tokens.
-    fn case(&self, id: &str) -> Token;
-}
+use room_events::{Identifier, Token, TokenMaker};
 
 /// Tokens for one process.
 #[derive(Clone, Copy)]
@@ -30,9 +24,11 @@ impl LocalTokens {
     }
 }
 
-impl Tokenise for LocalTokens {
-    fn case(&self, id: &str) -> Token {
-        Token { key: 0, digest: sip_128(self.key, id.as_bytes()) }
+impl TokenMaker for LocalTokens {
+    fn token_of_trimmed(&self, kind: Identifier, text: &str) -> Token {
+        // Each kind has a key of its own.
+        let [first, second] = self.key;
+        Token { key: 0, digest: sip_128([first ^ kind as u64, second], text.as_bytes()) }
     }
 }
 

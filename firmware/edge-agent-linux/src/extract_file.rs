@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
-use case_extract::{Extract, FileError, Mapping, Reader, RowError, Summary, Tokenise};
+use case_extract::{Extract, FileError, Mapping, Reader, RowError, Summary};
+use room_events::UtcMillis;
 use room_events::event::order_of_line;
-use room_events::{Token, UtcMillis};
 use sha2::{Digest, Sha256};
 
 use crate::replay::Item;
@@ -16,12 +16,6 @@ use crate::token_key::TokenKey;
 
 /// A file is read in pieces of this size.
 const CHUNK_BYTES: usize = 1024 * 1024;
-
-impl Tokenise for TokenKey {
-    fn case(&self, id: &str) -> Token {
-        self.token(room_events::Identifier::Case.domain(), id)
-    }
-}
 
 /// What an extract file holds.
 #[derive(Debug)]

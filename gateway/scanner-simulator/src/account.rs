@@ -1,6 +1,6 @@
 //! [`Account`]: what the simulator itself says about its scanners' days, to be held against what was measured of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +24,11 @@ pub struct RoomAccount {
     pub out_of_hours_exams: u32,
     /// Begun and never completed.
     pub exams_discontinued: u32,
+    /// Of all these those of somebody without an appointment.
+    pub walk_ins: u32,
     /// Steps for a wrong worklist entry.
     pub wrong_entries: u32,
-    /// Appointments.
+    /// Exams with an appointment.
     pub booked: u32,
     /// Of them those whose patient did not come.
     pub did_not_attend: u32,
@@ -53,9 +55,12 @@ impl RoomAccount {
     /// A day whose messages have all been answered.
     pub(crate) fn count(&mut self, day: &ScannerDay) {
         self.sessions += 1;
+        let mut booked = BTreeSet::new();
         for appointment in &day.appointments {
-            self.booked += 1;
-            self.did_not_attend += u32::from(appointment.missed.is_some());
+            let exams = u32::try_from(appointment.accessions.len()).unwrap_or(u32::MAX);
+            self.booked += exams;
+            self.did_not_attend += if appointment.missed.is_some() { exams } else { 0 };
+            booked.extend(&appointment.accessions);
         }
         // In the order of the day, so that the first completed step of an exam decides when it was done.
         let mut done_at = BTreeMap::new();
@@ -71,7 +76,8 @@ impl RoomAccount {
                 }
             }
         }
-        for at in done_at.into_values() {
+        for (accession, at) in done_at {
+            self.walk_ins += u32::from(!booked.contains(accession));
             match at {
                 Some(at) if at <= day.planned.1 => self.exams_completed += 1,
                 Some(_) => self.out_of_hours_exams += 1,

@@ -9,9 +9,9 @@ use crate::department::Department;
 /// How the columns of [`csv`] are read.
 pub const MAPPING: &str = include_str!("../appointments.mapping.toml");
 
-const HEADER: &str = "Appointment No,Scanner,Modality,Session Start,Session End,Slot Start,Slot Minutes,Exam,Issued,Cancelled,Cancel Class,Cancel Reason\n";
+const HEADER: &str = "Appointment No,Accession No,Scanner,Modality,Session Start,Session End,Slot Start,Slot Minutes,Exam,Issued,Cancelled,Cancel Class,Cancel Reason\n";
 
-/// A row for each appointment.
+/// A row for each exam of an appointment; the appointment's minutes stand in the first.
 pub fn csv(department: &Department) -> String {
     let mut text = HEADER.to_owned();
     for day in &department.days {
@@ -22,18 +22,20 @@ pub fn csv(department: &Department) -> String {
             let missed = appointment
                 .missed
                 .map_or_else(|| ",,".to_owned(), |at| format!("{},patient,did not attend", shown(at)));
-            text += &format!(
-                "{},{},{},{},{},{},{},{},{},{missed}\n",
-                appointment.number,
-                day.scanner.room,
-                day.scanner.modality.room_kind(),
-                shown(start),
-                shown(end),
-                shown(appointment.start),
-                appointment.minutes,
-                appointment.exam,
-                shown(issued),
-            );
+            for (n, accession) in appointment.accessions.iter().enumerate() {
+                text += &format!(
+                    "{},{accession},{},{},{},{},{},{},{},{},{missed}\n",
+                    appointment.number,
+                    day.scanner.room,
+                    day.scanner.modality.room_kind(),
+                    shown(start),
+                    shown(end),
+                    shown(appointment.start),
+                    if n == 0 { appointment.minutes.to_string() } else { String::new() },
+                    appointment.exam,
+                    shown(issued),
+                );
+            }
         }
     }
     text

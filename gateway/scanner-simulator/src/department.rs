@@ -61,6 +61,8 @@ impl Modality {
 pub struct Appointment {
     /// Its number.
     pub number: String,
+    /// The accession number of each exam that is to be done.
+    pub accessions: Vec<String>,
     /// When it is.
     pub start: DateTime<Tz>,
     /// Its length.
@@ -197,9 +199,10 @@ impl Making {
                 break;
             }
             let missed = self.random.happens(habits.did_not_attend).then(|| next + TimeDelta::minutes(15));
-            let number = self.number("SIM-A");
+            let (number, accession) = (self.number("SIM-A"), self.number("SIM-E"));
             self.day.appointments.push(Appointment {
                 number,
+                accessions: vec![accession],
                 start: next,
                 minutes: protocol.slot_minutes,
                 exam: protocol.name,
@@ -214,7 +217,7 @@ impl Making {
         if !self.random.happens(habits.on_time) {
             self.free += minutes(self.random.duration(habits.late_start.0, habits.late_start.1));
         }
-        for appointment in self.day.appointments.clone() {
+        for (n, appointment) in self.day.appointments.clone().into_iter().enumerate() {
             let Some(booked) = habits.protocols.iter().find(|protocol| protocol.name == appointment.exam) else {
                 continue;
             };
@@ -230,16 +233,22 @@ impl Making {
             } else {
                 booked
             };
-            self.attend(*protocol);
+            // Whoever takes a missed patient's place has numbers of their own.
+            let known = if from_ward { vec![self.number("SIM-E")] } else { appointment.accessions };
+            let accessions = self.attend(*protocol, known);
+            if let Some(appointment) = self.day.appointments.get_mut(n).filter(|_| !from_ward) {
+                appointment.accessions = accessions;
+            }
         }
     }
 
-    /// One patient on the table.
-    fn attend(&mut self, protocol: Protocol) {
+    /// One patient on the table; returns the exams, of which there may be one more than are known.
+    fn attend(&mut self, protocol: Protocol, mut accessions: Vec<String>) -> Vec<String> {
         let habits = self.day.scanner.modality.habits();
         let patient = (self.number("SIM-P"), format!("Simulated^Patient {}", self.made));
-        let exams = if self.random.happens(habits.two_exams) { 2 } else { 1 };
-        let accessions: Vec<String> = (0..exams).map(|_| self.number("SIM-E")).collect();
+        if self.random.happens(habits.two_exams) {
+            accessions.push(self.number("SIM-E"));
+        }
         if self.random.happens(habits.wrong_entry) {
             let other = (self.number("SIM-P"), "Simulated^Mistake".to_owned());
             let mistaken = vec![self.number("SIM-E")];
@@ -249,15 +258,16 @@ impl Making {
         let whole = self.random.duration(protocol.mean_minutes, protocol.mean_minutes * DEVIATION);
         if self.random.happens(habits.discontinued) {
             let part = whole * (0.2 + 0.6 * self.random.share());
-            self.perform(protocol, patient, accessions, part, Ending::Discontinued);
+            self.perform(protocol, patient, accessions.clone(), part, Ending::Discontinued);
         } else {
             if self.random.happens(habits.repeated) {
                 self.perform(protocol, patient.clone(), accessions.clone(), whole * 0.4, Ending::ToRepeat);
                 self.free += TimeDelta::minutes(1);
             }
-            self.perform(protocol, patient, accessions, whole, Ending::Completed);
+            self.perform(protocol, patient, accessions.clone(), whole, Ending::Completed);
         }
         self.free += minutes(self.random.duration(habits.changeover.0, habits.changeover.1));
+        accessions
     }
 
     fn perform(

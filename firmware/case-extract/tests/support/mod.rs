@@ -1,14 +1,14 @@
 //! An extract as text, so that a test compares one expected text and not thirty fields.
 
-use case_extract::{Case, Extract, FileError, Mapping, PlannedSession, Reader, Tokenise};
-use room_events::{Token, UtcMillis};
+use case_extract::{Case, Extract, FileError, Mapping, PlannedSession, Reader};
+use room_events::{Identifier, Token, TokenMaker, UtcMillis};
 
-/// Tokens from which the id, of at most 16 bytes, can be read again.
+/// Tokens from which the id, of at most 16 bytes, can be read again; the key is the kind of number.
 pub struct OpenTokens;
 
-impl Tokenise for OpenTokens {
-    fn case(&self, id: &str) -> Token {
-        Token { key: 0, digest: id.bytes().take(16).fold(0, |digest, byte| digest << 8 | u128::from(byte)) }
+impl TokenMaker for OpenTokens {
+    fn token_of_trimmed(&self, kind: Identifier, text: &str) -> Token {
+        Token { key: kind as u8, digest: text.bytes().take(16).fold(0, |digest, byte| digest << 8 | u128::from(byte)) }
     }
 }
 
@@ -74,7 +74,8 @@ fn case_line(case: &Case) -> String {
     part("cancelled", case.cancelled_at().map(instant));
     part("because", case.cancelled_class.map(|class| class.to_string()));
     part("reason", case.cancelled_reason.map(|label| format!("{:?}", label.as_str())));
-    format!("  {}: {}", id_of(case.token), parts.join(", ")).trim_end().to_owned()
+    let kind = if case.token.key == Identifier::Accession as u8 { "accession " } else { "" };
+    format!("  {kind}{}: {}", id_of(case.token), parts.join(", ")).trim_end().to_owned()
 }
 
 fn session_line(session: &PlannedSession) -> String {

@@ -165,6 +165,22 @@ fn a_mapping_is_refused_with_key_and_remedy() {
             "key \"case\" names no column (give its name in the header, or leave the key out)",
         ),
         (
+            "kind of case id",
+            "zone = \"Europe/London\"\nsite = \"main\"\nroom = \"R\"\ncase = { column = \"Id\", kind = \"acession\" }"
+                .to_owned(),
+            "key \"case.kind\": \"acession\" is not known (use one of case, accession)",
+        ),
+        (
+            "a kind of case id without a column",
+            "zone = \"Europe/London\"\nsite = \"main\"\nroom = \"R\"\ncase = { kind = \"accession\" }".to_owned(),
+            "key \"case.column\" is missing (give the column's name)",
+        ),
+        (
+            "a case id that is no column",
+            "zone = \"Europe/London\"\nsite = \"main\"\nroom = \"R\"\ncase = 1".to_owned(),
+            "key \"case\" is neither a column nor a table (such as { column = \"Accession No\", kind = \"accession\" })",
+        ),
+        (
             "site",
             "zone = \"Europe/London\"\nroom = \"R\"\nsite = \"St Mary\"".to_owned(),
             "key \"site\": \"St Mary\" has the character 'S' (use a-z, 0-9 and -)",

@@ -53,6 +53,29 @@ cases.csv:8: column \"Cancelled\": a cancellation has a class or reason and no t
 }
 
 #[test]
+fn a_case_column_can_hold_accession_numbers() {
+    let mapping = r#"
+zone = "Europe/London"
+site = "main"
+room = "Scanner"
+room-kind = "mri"
+case = { column = "Accession No", kind = "accession" }
+booking = { start = "Slot" }
+"#;
+    check(
+        "accession numbers",
+        mapping,
+        b"Accession No,Scanner,Slot\nE1 ,mri-1,2022-01-03 08:30\n,mri-1,2022-01-03 09:00\n",
+        "
+main/mri-1 (mri)
+  accession E1: booked 2022-01-03T08:30Z
+cases.csv:3: column \"Accession No\": the case id is empty (give the row its case id, or a planned session if it stands for an empty list)
+2 rows read: 1 case in 1 room, 0 planned sessions
+1 row left out: case id empty 1",
+    );
+}
+
+#[test]
 fn names_that_are_cut_are_counted() {
     let tables = "[booking]\nstart = \"Start\"\nspecialty = \"Specialty\"\nprocedure = \"Procedure\"\n";
     let (fits, longer) = ("x".repeat(32), "x".repeat(33));
