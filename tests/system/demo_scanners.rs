@@ -73,4 +73,30 @@ pub fn measured_is_what_the_simulator_counted() {
         assert!(!database.windows(invented.len()).any(|part| part == invented.as_bytes()), "{invented} is stored");
         assert!(!exported.to_ascii_lowercase().contains(invented), "{invented} is exported");
     }
+    a_day_in_the_middle_is_judged_by_its_own_time(&store);
+}
+
+/// The demo's time is put back to an afternoon: what is still to come is neither over nor unobserved.
+fn a_day_in_the_middle_is_judged_by_its_own_time(store: &Path) {
+    // 2022-02-16T13:00Z.
+    let clock = r#"{"wall_anchor_ms": 0, "speed": 1.0, "segments": [[1645016400000, 1645016400000]]}"#;
+    std::fs::write(store.join("clock.json"), clock).expect("written");
+    let sessions = rows("scanner-sessions", store);
+    let of =
+        |date: &str| -> Vec<&serde_json::Value> { sessions.iter().filter(|row| row["local_date"] == date).collect() };
+    let (before, today, after) = (of("2022-02-15"), of("2022-02-16"), of("2022-02-17"));
+    assert_eq!([before.len(), today.len(), after.len()], [4; 3]);
+    assert!(before.iter().all(|row| row["state"] == "closed"), "{before:?}");
+    assert!(after.iter().all(|row| row["state"] == "planned" && row["observed_share"].is_null()), "{after:?}");
+    for row in today {
+        assert_eq!((&row["state"], &row["observed_share"]), (&"running".into(), &1.0.into()), "{row}");
+        let explained =
+            run(touchtime().args(["explain", row["session_id"].as_str().expect("an id"), "--store"]).arg(store));
+        assert!(explained.good().contains("running"), "{row}");
+    }
+    let lists = rows("sessions", store);
+    assert!(lists.iter().any(|row| row["local_date"] == "2022-02-15" && row["state"] == "closed"));
+    assert!(lists.iter().filter(|row| row["local_date"] == "2022-02-17").all(|row| row["state"] != "closed"));
+    let site = &rows("scanners", store);
+    assert!(site.iter().all(|row| row["observed_share"] == 1.0), "{site:?}");
 }

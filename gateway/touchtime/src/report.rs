@@ -92,7 +92,8 @@ fn sessions(
             if let Some(cut) = reader.removed_before()? {
                 output::say(&format!("events before {cut} were removed from this store (store.keep-days)"));
             }
-            measured::measure_store(&reader, &Precedence::new(reader.precedence()?), rules, wall_now())
+            let now = Clock::of_store(dir)?.now();
+            measured::measure_store(&reader, &Precedence::new(reader.precedence()?), rules, now)
         }
         (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, &arguments.plan), rules),
         (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
@@ -223,8 +224,9 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
     let (found, sessions) = match (&arguments.input.store, &arguments.input.cases, &arguments.mapping) {
         (Some(dir), _, _) => {
             let reader = Reader::open(dir)?;
+            let clock = Clock::of_store(dir)?;
             let settings = scanner_explain::settings(arguments.config.as_deref(), rules.clone())?;
-            if let Some(found) = scanner_explain::find(&reader, &arguments.session, settings)? {
+            if let Some(found) = scanner_explain::find(&reader, &arguments.session, settings, clock.now())? {
                 let mut out = output::open(None)?;
                 found.write(&mut *out, Ink::for_stdout())?;
                 out.flush()?;
@@ -232,9 +234,9 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
             }
             let precedence = Precedence::new(reader.precedence()?);
             let (changes, _) = tokio::sync::broadcast::channel(1);
-            let source =
-                StoreSource::open(dir, Clock::Wall, rules.clone(), precedence.clone(), Names::default(), changes)?;
-            let (sessions, _) = measured::measure_store(&reader, &precedence, &rules, wall_now())?;
+            let now = clock.now();
+            let source = StoreSource::open(dir, clock, rules.clone(), precedence.clone(), Names::default(), changes)?;
+            let (sessions, _) = measured::measure_store(&reader, &precedence, &rules, now)?;
             (source.find(&arguments.session)?, sessions)
         }
         (None, Some(cases), Some(mapping)) => {

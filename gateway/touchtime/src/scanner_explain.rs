@@ -13,7 +13,6 @@ use utilisation::scanner::arithmetic::{minutes, percent, sums};
 use utilisation::scanner::result::{ExamState, ScannerSession, StepResult};
 use utilisation::timeline::Precedence;
 
-use crate::clock::wall_now;
 use crate::measured::{ScannerSettings, room_of, whole_timeline};
 use crate::output::Ink;
 
@@ -26,7 +25,12 @@ pub struct Found {
 }
 
 /// The scanner session of that id; none if it belongs to no scanner room or is not there.
-pub fn find(reader: &Reader, session_id: &str, settings: ScannerSettings) -> anyhow::Result<Option<Found>> {
+pub fn find(
+    reader: &Reader,
+    session_id: &str,
+    settings: ScannerSettings,
+    now: UtcMillis,
+) -> anyhow::Result<Option<Found>> {
     let precedence = Precedence::new(reader.precedence()?);
     for row in reader.rooms()? {
         let is_its = session_id.starts_with(&format!("{}.{}.", row.site, row.room));
@@ -35,7 +39,7 @@ pub fn find(reader: &Reader, session_id: &str, settings: ScannerSettings) -> any
         }
         let timeline = whole_timeline(reader, &row)?;
         let zone = timeline.room().zone;
-        let sessions = settings.measure(&timeline, &precedence, wall_now()).sessions;
+        let sessions = settings.measure(&timeline, &precedence, now).sessions;
         if let Some(session) = sessions.into_iter().find(|session| session.id == session_id) {
             return Ok(Some(Found { session, zone, settings }));
         }

@@ -23,7 +23,7 @@ use utilisation::timeline::Precedence;
 
 use crate::Usage;
 use crate::cli::{ReportArgs, ReportBy};
-use crate::clock::wall_now;
+use crate::clock::Clock;
 use crate::extract::Dates;
 use crate::measured::{MeasuredScanner, ScannerSettings, measure_scanners};
 use crate::output::{self, Column, Ink, Row, write_rows};
@@ -80,7 +80,7 @@ pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut dyn Write) 
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("scanners are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
-    let now = wall_now();
+    let now = Clock::of_store(dir)?.now();
     let change = change_date(arguments, by)?;
     let reader = Reader::open(dir)?;
     let settings = scanner_explain::settings(arguments.config.as_deref(), rules)?;

@@ -27,7 +27,7 @@ use utilisation::timeline::Precedence;
 
 use crate::Usage;
 use crate::cli::{ExportArgs, ExportFormat, ExportWhat, ImportArgs, ImportWhat};
-use crate::clock::wall_now;
+use crate::clock::{Clock, wall_now};
 use crate::measured::measure_store;
 use crate::output;
 
@@ -71,7 +71,8 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
         ExportWhat::Sessions => {
             let rules = rule_set(&arguments.rules)?;
             let precedence = Precedence::new(reader.precedence()?);
-            let (sessions, remainder) = measure_store(&reader, &precedence, &rules, wall_now())?;
+            let (sessions, remainder) =
+                measure_store(&reader, &precedence, &rules, Clock::of_store(&arguments.store)?.now())?;
             remainder.say();
             match arguments.format {
                 ExportFormat::Csv => {

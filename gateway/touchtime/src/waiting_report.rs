@@ -16,7 +16,7 @@ use utilisation::waiting::{
 
 use crate::Usage;
 use crate::cli::{ReportArgs, ReportBy};
-use crate::clock::wall_now;
+use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::measured::room_of;
 use crate::output::{Column, Ink, Row, say, write_rows};
@@ -127,7 +127,7 @@ pub fn run(arguments: &ReportArgs, by: By, out: &mut dyn Write) -> anyhow::Resul
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("exams are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
-    let now = wall_now();
+    let now = Clock::of_store(dir)?.now();
     let reader = Reader::open(dir)?;
     let targets = targets(arguments)?;
     let zones: BTreeMap<(TrustId, SiteId), Tz> =

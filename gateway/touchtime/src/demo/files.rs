@@ -22,10 +22,9 @@ use scanner_simulator::SCANNERS;
 use super::scanners::Scanners;
 use crate::Usage;
 use crate::cli::DemoArgs;
+use crate::clock::{DEMO_CLOCK, DEMO_MARKER};
 use crate::extract::Played;
 
-/// Marks a folder as a demo's, so that the next demo may replace it.
-const MARKER: &str = ".touchtime-demo";
 const BUNDLED_CASES: &[u8] = include_bytes!("../../../../tests/data/or_utilisation_2022_jan_feb.csv");
 const BUNDLED_MAPPING: &str = include_str!("../../../../tests/data/or_utilisation_2022_jan_feb.mapping.toml");
 
@@ -58,7 +57,7 @@ impl Files {
         let store = &arguments.store;
         let is_empty = fs::read_dir(store).map_or(true, |mut entries| entries.next().is_none());
         if !is_empty {
-            if !store.join(MARKER).is_file() {
+            if !store.join(DEMO_MARKER).is_file() {
                 bail!(Usage(format!("--store: {} holds other files (give an empty or a new folder)", store.display())));
             }
             fs::remove_dir_all(store).with_context(|| format!("{} cannot be emptied", store.display()))?;
@@ -68,7 +67,7 @@ impl Files {
         for dir in [&logs, &agents] {
             fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
         }
-        write(&store.join(MARKER), b"")?;
+        write(&store.join(DEMO_MARKER), b"")?;
         // Absolute, so that a process or a reader with another working directory finds them.
         let store = store.canonicalize().with_context(|| format!("{} cannot be found", store.display()))?;
         let (cases, mapping) = match (&arguments.cases, &arguments.mapping) {
@@ -83,7 +82,7 @@ impl Files {
         Ok(Self {
             cases,
             mapping,
-            clock: store.join("clock.json"),
+            clock: store.join(DEMO_CLOCK),
             scanners_clock: store.join("scanners-clock.json"),
             account: store.join("scanners.json"),
             scanners_agent: store.join("agents").join(SCANNERS_AGENT),
