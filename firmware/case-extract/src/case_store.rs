@@ -85,10 +85,16 @@ impl CaseRow {
 /// A row's place in the store, and 0 for none.
 pub(crate) type Location = u32;
 
+#[derive(Debug, Clone)]
+struct Chunk {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
 /// The rows of one part.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CaseStore {
-    chunks: Vec<Vec<u8>>,
+    chunks: Vec<Chunk>,
     /// The last row of each room.
     last: Vec<Location>,
     last_line: u64,
@@ -101,20 +107,17 @@ pub(crate) struct StoreFull;
 
 impl CaseStore {
     pub(crate) fn push(&mut self, row: &CaseRow) -> Result<(), StoreFull> {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() + MAX_ROW > CHUNK) {
+        if self.chunks.last().is_none_or(|chunk| chunk.used + MAX_ROW > CHUNK) {
             if self.chunks.len() >= 1 << (32 - CHUNK_BITS) {
                 return Err(StoreFull);
             }
-            let mut chunk = Vec::with_capacity(CHUNK);
-            if self.chunks.is_empty() {
-                // So that no row is at 0.
-                chunk.push(0);
-            }
-            self.chunks.push(chunk);
+            // So that no row is at 0.
+            let used = usize::from(self.chunks.is_empty());
+            self.chunks.push(Chunk { bytes: vec![0; CHUNK], used });
         }
         let number = u32::try_from(self.chunks.len() - 1).map_err(|_| StoreFull)?;
         let Some(chunk) = self.chunks.last_mut() else { return Err(StoreFull) };
-        let location = (number << CHUNK_BITS) | u32::try_from(chunk.len()).map_err(|_| StoreFull)?;
+        let location = (number << CHUNK_BITS) | u32::try_from(chunk.used).map_err(|_| StoreFull)?;
         let place = row.place as usize;
         if self.last.len() <= place {
             self.last.resize(place + 1, 0);
@@ -125,7 +128,9 @@ impl CaseStore {
         let line = row.line.wrapping_sub(self.last_line);
         self.last_line = row.line;
         self.rows += 1;
-        encode(row, back, line, chunk);
+        let mut out = Writer { bytes: chunk.bytes.get_mut(chunk.used..).unwrap_or_default(), len: 0 };
+        encode(row, back, line, &mut out);
+        chunk.used += out.len;
         Ok(())
     }
 
@@ -136,7 +141,7 @@ impl CaseStore {
             .iter()
             .enumerate()
             .flat_map(|(number, chunk)| {
-                let mut rest = chunk.get(usize::from(number == 0)..).unwrap_or_default();
+                let mut rest = chunk.bytes.get(usize::from(number == 0)..chunk.used).unwrap_or_default();
                 core::iter::from_fn(move || {
                     let mut row = CaseRow::default();
                     if rest.is_empty() { None } else { decode(&mut rest, &mut row).map(|()| row) }
@@ -149,22 +154,15 @@ impl CaseStore {
             })
     }
 
-    /// Where the rows of a room are, the last one first, with their tokens.
-    pub(crate) fn of_place(&self, place: u32) -> impl Iterator<Item = (Location, u128)> + '_ {
+    /// Shows where the rows of a room are, the last one first, with their tokens.
+    pub(crate) fn of_place(&self, place: u32, mut show: impl FnMut(Location, u128)) {
         let mut at = self.last.get(place as usize).copied().unwrap_or(0);
-        core::iter::from_fn(move || {
-            if at == 0 {
-                return None;
-            }
-            let mut rest = self.bytes_at(at);
-            let back = u32::try_from(take(&mut rest)?).ok()?;
-            take(&mut rest)?;
-            take(&mut rest)?;
-            let digest = take_digest(rest.get(1..)?)?;
-            let found = at;
-            at = if back == 0 { 0 } else { at.checked_sub(back)? };
-            Some((found, digest))
-        })
+        while at != 0
+            && let Some((back, digest)) = link(self.bytes_at(at))
+        {
+            show(at, digest);
+            at = if back == 0 { 0 } else { at.saturating_sub(back) };
+        }
     }
 
     /// Reads the row there into `row`, all but its line, which is not known. False if there is none.
@@ -174,24 +172,71 @@ impl CaseStore {
 
     fn bytes_at(&self, at: Location) -> &[u8] {
         let chunk = self.chunks.get((at >> CHUNK_BITS) as usize);
-        chunk.and_then(|chunk| chunk.get(at as usize & (CHUNK - 1)..)).unwrap_or_default()
+        chunk.and_then(|chunk| chunk.bytes.get(at as usize & (CHUNK - 1)..)).unwrap_or_default()
     }
 }
 
-fn put(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
+/// Writes one row into the room that is left for it.
+struct Writer<'c> {
+    bytes: &'c mut [u8],
+    len: usize,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+        }
+        self.len += 1;
     }
-    out.push((value & 0x7f) as u8);
+
+    #[inline]
+    fn bytes<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + N) {
+            place.copy_from_slice(&bytes);
+        }
+        self.len += N;
+    }
+
+    #[inline]
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.byte((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte((value & 0x7f) as u8);
+    }
+
+    #[inline]
+    fn time(&mut self, at: UtcMillis, before: &mut i64) {
+        let difference = at.millis() - *before;
+        *before = at.millis();
+        let (value, unit) = if difference % 60_000 == 0 {
+            (difference / 60_000, 0)
+        } else if difference % 1000 == 0 {
+            (difference / 1000, 1)
+        } else {
+            (difference, 2)
+        };
+        let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
+        self.number(zigzag << 2 | unit);
+    }
 }
 
 #[inline]
 fn take(rest: &mut &[u8]) -> Option<u64> {
-    // Most numbers are small.
-    if let Some((&byte @ 0..0x80, after)) = rest.split_first() {
-        *rest = after;
-        return Some(u64::from(byte));
+    // Nearly all numbers have one to three bytes.
+    if let Some(bytes) = rest.first_chunk::<4>() {
+        let word = u32::from_le_bytes(*bytes);
+        let (value, len) = match word & 0x0080_8080 {
+            low if low & 0x80 == 0 => (word & 0x7f, 1),
+            low if low & 0x8000 == 0 => (word & 0x7f | word >> 1 & 0x3f80, 2),
+            low if low & 0x80_0000 == 0 => (word & 0x7f | word >> 1 & 0x3f80 | word >> 2 & 0x001f_c000, 3),
+            _ => return take_long(rest),
+        };
+        *rest = rest.get(len..)?;
+        return Some(u64::from(value));
     }
     take_long(rest)
 }
@@ -212,22 +257,16 @@ fn take_long(rest: &mut &[u8]) -> Option<u64> {
     }
 }
 
-fn take_digest(rest: &[u8]) -> Option<u128> {
-    rest.first_chunk::<16>().map(|bytes| u128::from_le_bytes(*bytes))
+/// How far back the previous row of the same room is, and the row's own token.
+fn link(mut rest: &[u8]) -> Option<(u32, u128)> {
+    let back = u32::try_from(take(&mut rest)?).ok()?;
+    take(&mut rest)?;
+    take(&mut rest)?;
+    Some((back, take_digest(rest.get(1..)?)?))
 }
 
-fn put_time(out: &mut Vec<u8>, at: UtcMillis, before: &mut i64) {
-    let difference = at.millis() - *before;
-    *before = at.millis();
-    let (value, unit) = if difference % 60_000 == 0 {
-        (difference / 60_000, 0)
-    } else if difference % 1000 == 0 {
-        (difference / 1000, 1)
-    } else {
-        (difference, 2)
-    };
-    let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
-    put(out, zigzag << 2 | unit);
+fn take_digest(rest: &[u8]) -> Option<u128> {
+    rest.first_chunk::<16>().map(|bytes| u128::from_le_bytes(*bytes))
 }
 
 fn take_time(rest: &mut &[u8], before: &mut i64) -> Option<UtcMillis> {
@@ -265,12 +304,12 @@ fn numbered<T: Copy>(flags: u16, shift: u32, all: &[T]) -> Option<T> {
     usize::from(flags >> shift & 3).checked_sub(1).and_then(|at| all.get(at)).copied()
 }
 
-fn encode(row: &CaseRow, back: u32, line: u64, out: &mut Vec<u8>) {
-    put(out, u64::from(back));
-    put(out, line);
-    put(out, u64::from(row.place));
-    out.push(row.key);
-    out.extend_from_slice(&row.digest.to_le_bytes());
+fn encode(row: &CaseRow, back: u32, line: u64, out: &mut Writer<'_>) {
+    out.number(u64::from(back));
+    out.number(line);
+    out.number(u64::from(row.place));
+    out.byte(row.key);
+    out.bytes(row.digest.to_le_bytes());
     let flag = |there: bool, bit: u16| if there { bit } else { 0 };
     let flags = flag(row.booked_start.is_some(), BOOKED)
         | flag(row.minutes.is_some(), MINUTES)
@@ -284,26 +323,32 @@ fn encode(row: &CaseRow, back: u32, line: u64, out: &mut Vec<u8>) {
         | number(row.class, PatientClass::ALL) << CLASS_SHIFT
         | number(row.admission, ListKind::ALL) << ADMISSION_SHIFT
         | number(row.cancellation, CancellationClass::ALL) << CANCELLATION_SHIFT;
-    out.extend_from_slice(&flags.to_le_bytes());
-    let mask = row.stamps.iter().enumerate().fold(0, |mask, (at, stamp)| mask | u64::from(stamp.is_some()) << at);
-    put(out, mask);
+    out.bytes(flags.to_le_bytes());
+    let mut mask = row.stamps.iter().enumerate().fold(0, |mask, (at, stamp)| mask | u64::from(stamp.is_some()) << at);
+    out.number(mask);
     let mut before = EPOCH;
-    for at in [row.booked_start, row.issued].into_iter().chain(row.stamps).flatten() {
-        put_time(out, at, &mut before);
+    for at in [row.booked_start, row.issued].into_iter().flatten() {
+        out.time(at, &mut before);
+    }
+    while mask != 0 {
+        if let Some(Some(at)) = row.stamps.get(mask.trailing_zeros() as usize) {
+            out.time(*at, &mut before);
+        }
+        mask &= mask - 1;
     }
     for value in [row.minutes.map(u32::from), row.specialty, row.procedure, row.team].into_iter().flatten() {
-        put(out, u64::from(value));
+        out.number(u64::from(value));
     }
     match row.session {
         SessionRef::None => {}
-        SessionRef::Key(key) => put(out, u64::from(key)),
+        SessionRef::Key(key) => out.number(u64::from(key)),
         SessionRef::Day(day) | SessionRef::Date(day) => {
             let near = i64::from(day) - before.div_euclid(86_400_000);
-            put(out, ((near << 1) ^ (near >> 63)).cast_unsigned());
+            out.number(((near << 1) ^ (near >> 63)).cast_unsigned());
         }
     }
     if let Some(reason) = row.reason {
-        put(out, u64::from(reason));
+        out.number(u64::from(reason));
     }
 }
 
@@ -420,13 +465,14 @@ mod tests {
             prop_assert!(store.in_order().eq(rows.iter().cloned()));
             for place in 0..6 {
                 let expected: Vec<CaseRow> = rows.iter().rev().filter(|r| r.place == place).cloned().collect();
-                let found: Vec<CaseRow> = store.of_place(place).zip(&expected).map(|((at, digest), known)| {
-                    assert_eq!(digest, known.digest);
+                let mut found: Vec<CaseRow> = Vec::new();
+                store.of_place(place, |at, digest| {
                     let mut row = CaseRow::default();
                     assert!(store.read(at, &mut row));
-                    CaseRow { line: known.line, ..row }
-                }).collect();
-                prop_assert_eq!(store.of_place(place).count(), expected.len());
+                    assert_eq!(digest, row.digest);
+                    let line = expected.get(found.len()).map_or(0, |known| known.line);
+                    found.push(CaseRow { line, ..row });
+                });
                 prop_assert_eq!(found, expected);
             }
         }

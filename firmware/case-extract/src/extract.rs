@@ -1,8 +1,7 @@
 //! [`Extract`]: what was read, room by room, and a summary for people.
 
 use core::fmt;
-use core::hash::{BuildHasherDefault, Hasher};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use room_events::id::MAX_ID_LEN;
@@ -257,9 +256,32 @@ struct DayList<'e> {
     teams: Vec<(&'e Label, u32)>,
 }
 
+/// The lists of a room, the one asked for last at hand: the rows of a room mostly come by date.
+#[derive(Default)]
+struct DayLists<'e> {
+    at_hand: Option<(i32, DayList<'e>)>,
+    others: BTreeMap<i32, DayList<'e>>,
+}
+
+impl<'e> DayLists<'e> {
+    fn of(&mut self, day: i32) -> &mut DayList<'e> {
+        if self.at_hand.as_ref().is_none_or(|(known, _)| *known != day) {
+            let list = self.others.remove(&day).unwrap_or_default();
+            self.others.extend(self.at_hand.take());
+            self.at_hand = Some((day, list));
+        }
+        &mut self.at_hand.get_or_insert_with(|| (day, DayList::default())).1
+    }
+
+    fn finish(mut self) -> BTreeMap<i32, DayList<'e>> {
+        self.others.extend(self.at_hand);
+        self.others
+    }
+}
+
 fn vote<'e>(votes: &mut Vec<(&'e Label, u32)>, label: Option<&'e Label>) {
     let Some(label) = label else { return };
-    match votes.iter_mut().find(|(known, _)| *known == label) {
+    match votes.iter_mut().find(|(known, _)| core::ptr::eq(*known, label) || *known == label) {
         Some((_, count)) => *count += 1,
         None => votes.push((label, 1)),
     }
@@ -293,7 +315,7 @@ impl<'e> Room<'e> {
     /// Shows each case once, in no particular order, and returns the planned sessions: of each key in order of issue,
     /// those without an issue time first.
     pub fn visit(&self, mut show: impl FnMut(&Case<'e>)) -> Vec<PlannedSession> {
-        let mut days: BTreeMap<i32, DayList<'e>> = BTreeMap::new();
+        let mut days = DayLists::default();
         let (mut case, mut row, mut keys) = (Case::unknown(), CaseRow::default(), DayKeys::default());
         let mut rows = self.rows();
         if has_repeats(&rows) {
@@ -317,7 +339,7 @@ impl<'e> Room<'e> {
                 continue;
             }
             if let (Some(day), Some(start), true) = (case.day, case.booked_start, self.extract.by_day.is_some()) {
-                let list = days.entry(day).or_default();
+                let list = days.of(day);
                 let end = start.plus_minutes(i64::from(case.booked_minutes.unwrap_or(0)));
                 list.span = Some(list.span.map_or((start, end), |(from, to)| (from.min(start), to.max(end))));
                 vote(&mut list.specialties, case.specialty);
@@ -326,7 +348,7 @@ impl<'e> Room<'e> {
             show(&case);
         }
         match self.extract.by_day {
-            Some(kind) => days.into_iter().filter_map(|(day, list)| day_list(day, &list, kind)).collect(),
+            Some(kind) => days.finish().into_iter().filter_map(|(day, list)| day_list(day, &list, kind)).collect(),
             None => self.stated_sessions(),
         }
     }
@@ -338,12 +360,12 @@ impl<'e> Room<'e> {
 
     /// Token, part and place of each row, the last row of each part first.
     fn rows(&self) -> Vec<(u128, u32, Location)> {
-        let places = self.entry().map(|entry| entry.places.as_slice()).unwrap_or_default();
-        let of_place = |&(number, place): &(u32, u32)| {
-            let part = self.extract.parts.get(number as usize)?;
-            Some(part.cases.of_place(place).map(move |(at, digest)| (digest, number, at)))
-        };
-        places.iter().filter_map(of_place).flatten().collect()
+        let mut rows = Vec::new();
+        for &(number, place) in self.entry().map(|entry| entry.places.as_slice()).unwrap_or_default() {
+            let Some(part) = self.extract.parts.get(number as usize) else { continue };
+            part.cases.of_place(place, |at, digest| rows.push((digest, number, at)));
+        }
+        rows
     }
 
     fn stated_sessions(&self) -> Vec<PlannedSession> {
@@ -401,30 +423,28 @@ fn day_list(day: i32, list: &DayList, kind: ListKind) -> Option<PlannedSession> 
     })
 }
 
-/// Whether a case has more than one row. Mostly none has, and this is told faster than the rows are sorted.
+/// Whether a case has more than one row, or seems to. Mostly none has, and this is told faster than the rows are sorted.
 fn has_repeats(rows: &[(u128, u32, Location)]) -> bool {
-    let mut seen: HashSet<u128, BuildHasherDefault<OfToken>> = HashSet::default();
-    seen.reserve(rows.len());
-    !rows.iter().all(|&(digest, ..)| seen.insert(digest))
-}
-
-/// A token is a keyed hash already.
-#[derive(Default)]
-struct OfToken(u64);
-
-impl Hasher for OfToken {
-    #[allow(clippy::cast_possible_truncation, reason = "both halves are in what is left")]
-    fn write_u128(&mut self, digest: u128) {
-        self.0 = (digest ^ digest >> 64) as u64;
+    // A token is a keyed hash already, so half of one tells where it belongs and, but for a chance of next to none, whether
+    // it is the same.
+    let mut seen = vec![0_u64; (rows.len() * 2).next_power_of_two()];
+    let last = seen.len() - 1;
+    for &(digest, ..) in rows {
+        #[allow(clippy::cast_possible_truncation, reason = "both halves are in what is left")]
+        let half = ((digest ^ digest >> 64) as u64).max(1);
+        let mut at = usize::try_from(half >> 1).unwrap_or(0) & last;
+        while let Some(known) = seen.get_mut(at) {
+            if *known == half {
+                return true;
+            }
+            if *known == 0 {
+                *known = half;
+                break;
+            }
+            at = (at + 1) & last;
+        }
     }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    false
 }
 
 /// The keys of sessions that are whole days. The last one is remembered, since the rows of a room mostly come by date.

@@ -214,7 +214,7 @@ fn names_under(text: &[u8], delimiter: u8, line_end: u8, complete: bool) -> Opti
         if record.is_blank() || (records <= 2 && first.starts_with(b"sep=")) {
             return true;
         }
-        names = (0..record.len()).map(|at| String::from_utf8_lossy(&record.cell(at)).trim().to_owned()).collect();
+        names = (0..record.len()).map(|at| String::from_utf8_lossy(record.cell(at)).trim().to_owned()).collect();
         line = record.line;
         false
     });

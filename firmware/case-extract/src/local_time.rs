@@ -7,6 +7,8 @@ use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use room_events::UtcMillis;
 
+use crate::time_format::{DateDigits, Whole};
+
 /// Which instant an ambiguous local time (the repeated hour in autumn) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pick {
@@ -28,11 +30,13 @@ pub(crate) struct LocalTime {
     zone: Tz,
     /// By day number modulo its length: the day, and its offset in milliseconds if it has one throughout.
     days: Vec<(i32, Option<i32>)>,
+    /// The digits of the last date with one offset from midnight to midnight, its day and its midnight in UTC.
+    last: (DateDigits, i32, i64),
 }
 
 impl LocalTime {
     pub(crate) fn new(zone: Tz) -> Self {
-        Self { zone, days: vec![(i32::MIN, None); CACHED_DAYS] }
+        Self { zone, days: vec![(i32::MIN, None); CACHED_DAYS], last: (DateDigits::NONE, 0, 0) }
     }
 
     /// The instant of a local date and time of day; `None` outside the years 1900 to 9999.
@@ -56,6 +60,28 @@ impl LocalTime {
             None => self.on_a_day_of_change(local, pick)?,
         };
         UtcMillis::new(millis).ok()
+    }
+
+    /// From now on cells are of another format.
+    pub(crate) const fn forget_last(&mut self) {
+        self.last.0 = DateDigits::NONE;
+    }
+
+    /// The instant in a cell that has date and time of day, and its date; `None` if there is no such instant. All cells
+    /// must be of one format.
+    #[inline]
+    pub(crate) fn of_whole(&mut self, cell: &Whole<'_>, pick: Pick) -> Option<(UtcMillis, i32)> {
+        let time = cell.time()?;
+        let digits = cell.date_digits();
+        if digits.is(self.last.0) {
+            return Some((UtcMillis::new(self.last.2 + i64::from(time)).ok()?, self.last.1));
+        }
+        let day = cell.day()?;
+        let at = self.instant(day, time, pick)?;
+        if let Some(offset) = self.offset_of_day(day) {
+            self.last = (digits, day, i64::from(day) * DAY_MS - i64::from(offset));
+        }
+        Some((at, day))
     }
 
     /// The local date of an instant, as days since 1970-01-01.
@@ -174,6 +200,42 @@ mod tests {
                 let time = u32::try_from(millis.rem_euclid(DAY_MS)).unwrap();
                 let found = local.instant(day, time, Pick::First).unwrap();
                 assert_eq!(found.millis(), expected.timestamp_millis(), "{zone} {naive}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// One cell after another, so that what is remembered of the last date is used and given up.
+        #[test]
+        fn a_cell_at_fixed_places_is_the_instant_that_its_parts_are(
+            format in proptest::sample::select(vec!["%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M", "%d%m%y %H:%M", "%Y%m%d%H%M"]),
+            cells in proptest::collection::vec((2021_u32..2023, 0_u32..14, 0_u32..33, 0_u32..26, 0_u32..62, 0_usize..3), 1..40),
+        ) {
+            let format = crate::time_format::Format::compile(format).unwrap();
+            let (mut local, mut slow) = (LocalTime::new(Tz::Europe__London), LocalTime::new(Tz::Europe__London));
+            let mut cell = String::new();
+            for (year, month, day, hour, minute, again) in cells {
+                // Now the same date with another time of day, now a date on which the clocks change.
+                let date = |format: &str, year: u32, month: u32, day: u32, hour: u32, minute: u32| {
+                    format
+                        .replace("%Y", &format!("{year:04}"))
+                        .replace("%y", &format!("{:02}", year % 100))
+                        .replace("%m", &format!("{month:02}"))
+                        .replace("%d", &format!("{day:02}"))
+                        .replace("%H", &format!("{hour:02}"))
+                        .replace("%M", &format!("{minute:02}"))
+                        .replace("%S", "07")
+                };
+                let (year, month, day) = if again == 0 { (2022, 10, 30) } else { (year, month, day) };
+                for hour in [hour, 1] {
+                    cell.clear();
+                    cell.push_str(&date(format.text(), year, month, day, hour, minute));
+                    let found = format.read_whole(cell.as_bytes()).and_then(|whole| local.of_whole(&whole, Pick::First));
+                    let expected = format.read(cell.as_bytes()).filter(|_| format.text().contains("%Y")).and_then(|reading| {
+                        Some((slow.instant(reading.day?, reading.time?, Pick::First)?, reading.day?))
+                    });
+                    proptest::prop_assert_eq!(found, expected, "{}", cell);
+                }
             }
         }
     }

@@ -58,17 +58,22 @@ impl Names {
 /// Length, first and last eight bytes: texts that differ only between them share a place, which costs time, not truth.
 #[inline]
 fn place(text: &[u8]) -> usize {
-    let word = |bytes: &[u8]| {
-        let mut word = [0; 8];
-        let len = bytes.len().min(8);
-        if let (Some(to), Some(from)) = (word.get_mut(..len), bytes.get(..len)) {
-            to.copy_from_slice(from);
-        }
-        u64::from_le_bytes(word)
+    let (first, last) = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => ends_of_short(text),
     };
-    let tail = text.get(text.len().saturating_sub(8)..).unwrap_or_default();
-    let hash = (word(text) ^ word(tail).rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = (first ^ last.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(hash >> 54).unwrap_or(0)
+}
+
+/// Put together from loads of a known length: a copy of an unknown one to where it is loaded from at once would have to
+/// be waited for.
+fn ends_of_short(text: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+    }
+    let byte = |at: usize| u64::from(text.get(at).copied().unwrap_or_default());
+    (byte(0) | byte(1) << 8, byte(2))
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ pub(crate) struct Work<'t> {
     label_names: Names,
     key_numbers: HashMap<(SessionKey, i32), u32>,
     last_plan: Option<PlanRow>,
+    /// The cell of the date that was read last, and the date.
+    last_date: (Vec<u8>, i32),
+    /// Of each label whether it is only the beginning of its text.
+    cut: Vec<bool>,
     pub(crate) part: Part,
     pub(crate) fatal: Option<FileError>,
     /// A date was met that could be read in two ways, and no earlier one showed which is right.
@@ -93,6 +97,8 @@ impl<'t> Rows<'t> {
             label_names: Names::default(),
             key_numbers: HashMap::new(),
             last_plan: None,
+            last_date: (Vec::new(), 0),
+            cut: Vec::new(),
             part: Part::default(),
             fatal: None,
             needs_order: false,
@@ -105,13 +111,15 @@ impl<'t> Rows<'t> {
         self.work.order = Some(order);
         self.work.needs_order = false;
         self.work.formats = cells::usual_formats(order);
+        self.work.last_date.0.clear();
+        self.work.local.forget_last();
     }
 
     /// What the dates of a record tell about the order of day and month.
     pub(crate) fn evidence(&self, record: &Record) -> Evidence {
         let mut found = Evidence::Nothing;
         for &column in &self.head.time_columns {
-            match cells::evidence(&record.cell(column)) {
+            match cells::evidence(record.cell(column)) {
                 Evidence::Nothing => {}
                 Evidence::Ambiguous => found = Evidence::Ambiguous,
                 Evidence::Shows(order) => return Evidence::Shows(order),
@@ -179,7 +187,7 @@ impl Work<'_> {
         }
         let (Some(case), Some(tokens)) = (&map.case, self.tokens) else { return };
         let id = record.cell(case.column);
-        let token = if self.is_absent(&id) { None } else { tokens.token_of(case.kind, &text_of(&id)) };
+        let token = if self.is_absent(id) { None } else { tokens.token_of(case.kind, &text_of(id)) };
         let Some(token) = token else {
             if has_session {
                 self.part.counts.empty_lists += 1;
@@ -242,6 +250,10 @@ impl Work<'_> {
         let map = &head.columns.booking;
         let mut day = None;
         if let Some(column) = &map.start
+            && let Some((at, on)) = self.whole(record, column, Pick::First)
+        {
+            (row.booked_start, day) = (Some(at), Some(on));
+        } else if let Some(column) = &map.start
             && let Some(reading) = self.time(head, record, column, date, false)
         {
             row.booked_start = self.resolve(head, record, column.time, reading, Pick::First);
@@ -290,12 +302,17 @@ impl Work<'_> {
     ) {
         let mut previous: Option<i64> = None;
         for (milestone, column) in &head.columns.milestones {
-            if self.is_absent(&record.cell(column.time)) {
+            let pick = Pick::NotBefore(previous.unwrap_or(i64::MIN));
+            if let Some((at, _)) = self.whole(record, column, pick) {
+                previous = Some(at.millis());
+                row.stamps[*milestone as usize] = Some(at);
+                continue;
+            }
+            if self.is_absent(record.cell(column.time)) {
                 self.part.counts.absent_stamps[*milestone as usize] += 1;
                 continue;
             }
             let Some(mut reading) = self.time(head, record, column, date, false) else { continue };
-            let pick = Pick::NotBefore(previous.unwrap_or(i64::MIN));
             if reading.of_row {
                 // A patient may be sent for long before the scheduled start, but not come into theatre half a day early.
                 // On a list through the night a case without one of its own has the list's.
@@ -325,7 +342,7 @@ impl Work<'_> {
             .as_ref()
             .and_then(|c| self.code(head, record, c, CancellationClass::from_name, "cancellation.class"));
         let reason = map.reason.and_then(|column| self.label(head, record, column));
-        if self.is_absent(&record.cell(map.time.time)) {
+        if self.is_absent(record.cell(map.time.time)) {
             if class.is_some() || reason.is_some() {
                 let detail = || "a cancellation has a class or reason and no time".to_owned();
                 self.cell_fault(
@@ -349,5 +366,5 @@ impl Work<'_> {
 
 /// The decoder has checked that cells are UTF-8.
 fn text_of(cell: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(cell)
+    core::str::from_utf8(cell).map_or_else(|_| String::from_utf8_lossy(cell), Cow::Borrowed)
 }

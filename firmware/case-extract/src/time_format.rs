@@ -15,6 +15,48 @@ pub(crate) struct Reading {
     pub(crate) offset: Option<i32>,
 }
 
+/// A cell that has date and time of day at fixed places.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<'f> {
+    fixed: &'f Fixed,
+    digits: [u128; 2],
+}
+
+/// The digits of a date. Equal ones in one format are one date.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DateDigits([u128; 2]);
+
+impl DateDigits {
+    /// No cell's.
+    pub(crate) const NONE: Self = Self([u128::MAX; 2]);
+
+    /// As `==`, without a way through memory.
+    #[inline]
+    pub(crate) const fn is(self, other: Self) -> bool {
+        (self.0[0] ^ other.0[0]) | (self.0[1] ^ other.0[1]) == 0
+    }
+}
+
+impl Whole<'_> {
+    /// The digits of its date.
+    #[inline]
+    pub(crate) fn date_digits(&self) -> DateDigits {
+        let ([first, last], [of_first, of_last]) = (self.digits, self.fixed.date_bytes);
+        DateDigits([first & of_first, last & of_last])
+    }
+
+    /// Days since 1970-01-01; `None` if there is no such date.
+    pub(crate) fn day(&self) -> Option<i32> {
+        Numbers::of(self.digits).day(self.fixed)
+    }
+
+    /// Milliseconds since midnight; `None` if there is no such time of day.
+    #[inline]
+    pub(crate) fn time(&self) -> Option<u32> {
+        Numbers::of(self.digits).time(self.fixed)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Item {
     Year,
@@ -44,13 +86,14 @@ pub(crate) struct Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Iso8601,
-    Items { items: Vec<Item>, fixed: Option<Fixed>, shortest: usize },
+    Items { items: Vec<Item>, fixed: Option<Box<Fixed>>, shortest: usize },
 }
 
 /// Where each number lies in a cell of a format whose every item has one width, and what each byte must be.
 ///
-/// Such a cell is looked at as two halves of 8 or of 16 bytes, its first ones and its last ones, which may overlap: so
-/// it is a few vector instructions to hold all its bytes against the pattern. Places are counted through both halves.
+/// Such a cell is looked at as two halves of 8 or of 16 bytes, its first ones and its last ones, which may overlap: each
+/// is one number, so that it takes a few instructions to hold all its bytes against the pattern. A place in the last half
+/// is counted from 16.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Fixed {
     len: usize,
@@ -61,14 +104,25 @@ struct Fixed {
     hour: Option<usize>,
     minute: usize,
     second: Option<usize>,
-    /// At each place the literal, or `0` for a digit.
-    pattern: [u8; 2 * LONG_HALF],
-    /// How far a byte may be from the pattern: 9 for a digit, else 0.
-    tolerance: [u8; 2 * LONG_HALF],
+    /// Of each half the literals, and `0` for a digit.
+    pattern: [u128; 2],
+    /// What brings the highest bit of a byte about that is too far from the pattern: by more than 9 for a digit.
+    headroom: [u128; 2],
+    /// All bits of the bytes that are digits of a date.
+    date_bytes: [u128; 2],
+}
+
+impl Fixed {
+    #[inline]
+    const fn is_whole(&self) -> bool {
+        self.century.is_some() && self.hour.is_some()
+    }
 }
 
 const SHORT_HALF: usize = 8;
 const LONG_HALF: usize = 16;
+/// All bits of all bytes but their highest.
+const LOW_BITS: u128 = u128::MAX / 255 * 127;
 
 /// The name of the ISO 8601 format in a mapping.
 pub(crate) const ISO_8601: &str = "iso8601";
@@ -96,7 +150,7 @@ impl Format {
                 "time format {text:?} has neither a date nor a time of day (such as \"%d/%m/%Y %H:%M\")"
             ));
         }
-        let fixed = fixed_of(&items);
+        let fixed = fixed_of(&items).map(Box::new);
         let shortest = items.iter().map(|item| if *item == Item::Year { 4 } else { 1 }).sum();
         Ok(Self { text: text.to_owned(), kind: Kind::Items { items, fixed, shortest } })
     }
@@ -104,6 +158,17 @@ impl Format {
     /// The format as the mapping has it.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// A trimmed cell that has date and time of day at the places of this format; `None` is for [`Format::read`] to read.
+    #[inline]
+    pub(crate) fn read_whole(&self, cell: &[u8]) -> Option<Whole<'_>> {
+        match &self.kind {
+            Kind::Items { fixed: Some(fixed), .. } if fixed.is_whole() => {
+                Some(Whole { fixed, digits: digits_in(fixed, cell)? })
+            }
+            Kind::Items { .. } | Kind::Iso8601 => None,
+        }
     }
 
     /// Reads a trimmed cell; `None` if it is not in this format.
@@ -114,7 +179,6 @@ impl Format {
             Kind::Items { shortest, .. } if cell.len() < *shortest => None,
             Kind::Items { items, fixed, .. } => {
                 if let Some(fixed) = fixed
-                    && fixed.len == cell.len()
                     && let Some(reading) = read_fixed(fixed, cell)
                 {
                     return Some(reading);
@@ -185,8 +249,8 @@ fn unknown_specifier(text: &str) -> String {
 
 /// `None` if an item has no one width, or the whole is not as long as two halves may be.
 fn fixed_of(items: &[Item]) -> Option<Fixed> {
-    // Byte by byte, as in the cell: the pattern, how far from it a byte may be, and where the items begin.
-    let (mut pattern, mut tolerance, mut begins) = (Vec::new(), Vec::new(), Vec::new());
+    // Byte by byte, as in the cell: the pattern, what a byte may not reach, the dates' bytes; and where the items begin.
+    let (mut pattern, mut headroom, mut dates, mut begins) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for &item in items {
         let (width, literal) = match item {
             Item::Year => (4, None),
@@ -203,7 +267,8 @@ fn fixed_of(items: &[Item]) -> Option<Fixed> {
         };
         begins.push((item, pattern.len()));
         pattern.resize(pattern.len() + width, literal.unwrap_or(b'0'));
-        tolerance.resize(pattern.len(), if literal.is_none() { 9 } else { 0 });
+        headroom.resize(pattern.len(), if literal.is_none() { 0x7f - 9 } else { 0x7f });
+        dates.resize(pattern.len(), if matches!(item, Item::Year | Item::Month | Item::Day) { u8::MAX } else { 0 });
     }
     let len = pattern.len();
     let half = match len {
@@ -211,14 +276,15 @@ fn fixed_of(items: &[Item]) -> Option<Fixed> {
         LONG_HALF..=32 => LONG_HALF,
         _ => return None,
     };
-    let mut fixed = Fixed { len, ..Fixed::default() };
     let tail = len - half;
-    for (to, from) in [(&mut fixed.pattern, &pattern), (&mut fixed.tolerance, &tolerance)] {
-        to.get_mut(..half)?.copy_from_slice(from.get(..half)?);
-        to.get_mut(half..2 * half)?.copy_from_slice(from.get(tail..)?);
-    }
+    let halves = |bytes: &[u8]| {
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        Some([number(bytes.get(..half)?), number(bytes.get(tail..)?)])
+    };
+    let (pattern, headroom, date_bytes) = (halves(&pattern)?, halves(&headroom)?, halves(&dates)?);
+    let mut fixed = Fixed { len, pattern, headroom, date_bytes, ..Fixed::default() };
     // Both digits of a pair lie in one half.
-    let place = |at: usize| if at + 2 <= half { at } else { at - tail + half };
+    let place = |at: usize| if at + 2 <= half { at } else { at - tail + LONG_HALF };
     for (item, at) in begins {
         match item {
             Item::Year => (fixed.century, fixed.year) = (Some(place(at)), place(at + 2)),
@@ -243,36 +309,64 @@ fn fixed_of(items: &[Item]) -> Option<Fixed> {
 
 #[inline]
 fn read_fixed(fixed: &Fixed, cell: &[u8]) -> Option<Reading> {
-    if fixed.len < LONG_HALF { read_halves::<SHORT_HALF>(fixed, cell) } else { read_halves::<LONG_HALF>(fixed, cell) }
-}
-
-#[inline]
-fn read_halves<const HALF: usize>(fixed: &Fixed, cell: &[u8]) -> Option<Reading> {
-    let halves = [cell.first_chunk::<HALF>()?, cell.last_chunk::<HALF>()?];
-    // What a digit is from `0` is its value.
-    let mut values = [0; 2 * LONG_HALF];
-    let mut strange = 0;
-    for (half, bytes) in halves.into_iter().enumerate() {
-        for (at, byte) in bytes.iter().enumerate() {
-            let value = byte ^ fixed.pattern[half * HALF + at];
-            strange |= u8::from(value > fixed.tolerance[half * HALF + at]);
-            values[half * HALF + at] = value;
-        }
-    }
-    if strange != 0 {
-        return None;
-    }
-    let number = |at: usize| u32::from(values[at % values.len()]) * 10 + u32::from(values[(at + 1) % values.len()]);
+    let numbers = Numbers::of(digits_in(fixed, cell)?);
     let mut reading = Reading::default();
-    if let Some(century) = fixed.century {
-        let year = number(century) * 100 + number(fixed.year);
-        reading.day = Some(days_from_civil(year, number(fixed.month), number(fixed.day))?);
+    if fixed.century.is_some() {
+        reading.day = Some(numbers.day(fixed)?);
     }
-    if let Some(hour) = fixed.hour {
-        let second = fixed.second.map_or(0, number);
-        reading.time = Some(time_of_day(number(hour), number(fixed.minute), second, 0)?);
+    if fixed.hour.is_some() {
+        reading.time = Some(numbers.time(fixed)?);
     }
     Some(reading)
+}
+
+/// The values of the digits in both halves of a cell, 0 where there is a literal; `None` if a byte is not what it must be.
+#[inline]
+fn digits_in(fixed: &Fixed, cell: &[u8]) -> Option<[u128; 2]> {
+    if fixed.len != cell.len() {
+        return None;
+    }
+    let (first, last) = if fixed.len < LONG_HALF {
+        let number = |bytes: &[u8; SHORT_HALF]| u128::from(u64::from_le_bytes(*bytes));
+        (number(cell.first_chunk()?), number(cell.last_chunk()?))
+    } else {
+        (u128::from_le_bytes(*cell.first_chunk()?), u128::from_le_bytes(*cell.last_chunk()?))
+    };
+    // What a digit is from `0` is its value; from a literal its own byte is 0.
+    let (first, last) = (first ^ fixed.pattern[0], last ^ fixed.pattern[1]);
+    let beyond = (((first & LOW_BITS) + fixed.headroom[0]) | first) | (((last & LOW_BITS) + fixed.headroom[1]) | last);
+    if beyond & !LOW_BITS == 0 { Some([first, last]) } else { None }
+}
+
+/// At each place of both halves the number that its digit and the next one make.
+struct Numbers([u8; 2 * LONG_HALF]);
+
+impl Numbers {
+    #[inline]
+    fn of([first, last]: [u128; 2]) -> Self {
+        let pairs = |digits: u128| (digits << 3) + (digits << 1) + (digits >> 8);
+        let mut numbers = [0; 2 * LONG_HALF];
+        let (of_first, of_last) = numbers.split_at_mut(LONG_HALF);
+        of_first.copy_from_slice(&pairs(first).to_le_bytes());
+        of_last.copy_from_slice(&pairs(last).to_le_bytes());
+        Self(numbers)
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> u32 {
+        u32::from(self.0[place % (2 * LONG_HALF)])
+    }
+
+    fn day(&self, fixed: &Fixed) -> Option<i32> {
+        let year = self.at(fixed.century?) * 100 + self.at(fixed.year);
+        days_from_civil(year, self.at(fixed.month), self.at(fixed.day))
+    }
+
+    #[inline]
+    fn time(&self, fixed: &Fixed) -> Option<u32> {
+        let second = fixed.second.map_or(0, |second| self.at(second));
+        time_of_day(self.at(fixed.hour?), self.at(fixed.minute), second, 0)
+    }
 }
 
 #[inline]

@@ -1,7 +1,5 @@
 //! The room of a row and its site: ids by the mapping's rules, numbered on first sight.
 
-use std::borrow::Cow;
-
 use room_events::id::IdError;
 use room_events::{RoomId, RoomKind, SiteId};
 
@@ -21,20 +19,20 @@ impl Work<'_> {
     pub(super) fn place(&mut self, head: &Head, record: &Record) -> Option<u32> {
         let room_cell = record.cell(head.columns.room.column);
         let (site_rule, site_cell) = match &head.columns.site {
-            SiteRule::Constant(_) => (None, Cow::Borrowed(&[][..])),
+            SiteRule::Constant(_) => (None, &[][..]),
             SiteRule::Column(rule) => (Some(rule), record.cell(rule.column)),
         };
         let joined;
         let name: &[u8] = if site_rule.is_none() {
-            &room_cell
+            room_cell
         } else {
-            joined = [&*site_cell, b"\x1f", &*room_cell].concat();
+            joined = [site_cell, b"\x1f", room_cell].concat();
             &joined
         };
         let known = self.room_names.find(name, || None);
         let place = match known {
             Some(place) => place,
-            None => self.new_place(head, record, name, &room_cell, site_rule.map(|rule| (rule, &*site_cell)))?,
+            None => self.new_place(head, record, name, room_cell, site_rule.map(|rule| (rule, site_cell)))?,
         };
         match &head.columns.room_kind {
             Some(column @ Code::Column { .. }) => {

@@ -1,7 +1,5 @@
 //! The planned session that a row states, or names by its key.
 
-use std::borrow::Cow;
-
 use chrono::Datelike as _;
 use room_events::{ListKind, SessionKey};
 
@@ -24,7 +22,7 @@ impl Work<'_> {
         place: u32,
         date: Option<i32>,
     ) -> Option<u32> {
-        let absent = |work: &Self, column: &TimeColumn<usize>| work.is_absent(&record.cell(column.time));
+        let absent = |work: &Self, column: &TimeColumn<usize>| work.is_absent(record.cell(column.time));
         let missing = match (absent(self, &map.start), absent(self, &map.end)) {
             (true, true) => return None,
             (false, false) => None,
@@ -110,7 +108,7 @@ impl Work<'_> {
         columns: &[usize],
     ) -> Option<Result<SessionKey, ()>> {
         let first = *columns.first()?;
-        let parts: Vec<Cow<[u8]>> = columns.iter().map(|&column| record.cell(column)).collect();
+        let parts: Vec<&[u8]> = columns.iter().map(|&column| record.cell(column)).collect();
         if parts.iter().all(|part| self.is_absent(part)) {
             return None;
         }

@@ -21,19 +21,19 @@ impl Work<'_> {
     /// The label in a cell. Labels are never shown in errors.
     pub(super) fn label(&mut self, head: &Head, record: &Record, column: usize) -> Option<NameId> {
         let cell = record.cell(column);
-        if self.is_absent(&cell) {
+        if self.is_absent(cell) {
             return None;
         }
-        let labels = &mut self.part.labels;
+        let (labels, cut) = (&mut self.part.labels, &mut self.cut);
         let full = labels.len() >= MAX_LABELS;
-        let found = self.label_names.find(&cell, || {
-            let label = Label::fitted(&text_of(&cell)).filter(|_| !full)?;
+        let found = self.label_names.find(cell, || {
+            let text = text_of(cell);
+            let label = Label::fitted(&text).filter(|_| !full)?;
             labels.push(label);
+            cut.push(text.trim().len() > MAX_ID_LEN);
             u32::try_from(labels.len() - 1).ok()
         });
-        if found.is_some() && cell.len() > MAX_ID_LEN && text_of(&cell).trim().len() > MAX_ID_LEN {
-            self.part.counts.cut_labels += 1;
-        }
+        self.part.counts.cut_labels += u64::from(found.is_some_and(|name| self.cut.get(name as usize) == Some(&true)));
         if found.is_none() && full {
             let detail = || format!("there are more than {MAX_LABELS} different texts");
             self.cell_fault(
@@ -51,10 +51,10 @@ impl Work<'_> {
 
     pub(super) fn number(&mut self, head: &Head, record: &Record, column: usize) -> Option<u16> {
         let cell = record.cell(column);
-        if self.is_absent(&cell) {
+        if self.is_absent(cell) {
             return None;
         }
-        let number = cells::number(&cell);
+        let number = cells::number(cell);
         if number.is_none() {
             let detail = || "is not a whole number from 0 to 65535".to_owned();
             self.cell_fault(
@@ -83,16 +83,32 @@ impl Work<'_> {
             Code::Column { column, .. } => *column,
         };
         let cell = record.cell(column);
-        if self.is_absent(&cell) {
+        if self.is_absent(cell) {
             return None;
         }
-        let found = cells::code(code, &text_of(&cell), from_name);
+        let found = cells::code(code, &text_of(cell), from_name);
         if found.is_none() {
             let detail = || format!("has no meaning in {key}");
             let remedy = format!("add it to {key}.values");
             self.cell_fault(head, record, column, Problem::UnknownCode, Shown::Name, detail, &remedy);
         }
         found
+    }
+
+    /// The instant in a cell that has date and time of day in the first format at fixed places, as most have, and its
+    /// local date. `None` is for [`Work::time`] to judge, which reads all that can be read.
+    #[inline]
+    pub(super) fn whole(
+        &mut self,
+        record: &Record,
+        column: &TimeColumn<usize>,
+        pick: Pick,
+    ) -> Option<(UtcMillis, i32)> {
+        let cell = record.cell(column.time);
+        if column.date.is_some() || self.is_absent(cell) {
+            return None;
+        }
+        self.local.of_whole(&self.formats.first()?.read_whole(cell)?, pick)
     }
 
     /// A time with its date; `None` for an absent one and, counted, for a bad one.
@@ -105,11 +121,11 @@ impl Work<'_> {
         date_will_do: bool,
     ) -> Option<LocalReading> {
         let cell = record.cell(column.time);
-        if self.is_absent(&cell) {
+        if self.is_absent(cell) {
             return None;
         }
-        let Some(reading) = cells::reading(&self.formats, &cell) else {
-            self.not_a_time(head, record, column.time, &cell);
+        let Some(reading) = cells::reading(&self.formats, cell) else {
+            self.not_a_time(head, record, column.time, cell);
             return None;
         };
         let Some(time) = reading.time.or(if date_will_do { Some(0) } else { None }) else {
@@ -161,14 +177,20 @@ impl Work<'_> {
     /// The date in a cell, as days since 1970-01-01.
     pub(super) fn date(&mut self, head: &Head, record: &Record, column: usize) -> Option<i32> {
         let cell = record.cell(column);
-        if self.is_absent(&cell) {
+        if self.is_absent(cell) {
             return None;
         }
-        let day = cells::reading(&self.formats, &cell).and_then(|reading| reading.day);
-        if day.is_none() {
-            self.not_a_time(head, record, column, &cell);
+        if self.last_date.0 == cell {
+            return Some(self.last_date.1);
         }
-        day
+        let Some(day) = cells::reading(&self.formats, cell).and_then(|reading| reading.day) else {
+            self.not_a_time(head, record, column, cell);
+            return None;
+        };
+        self.last_date.0.clear();
+        self.last_date.0.extend_from_slice(cell);
+        self.last_date.1 = day;
+        Some(day)
     }
 
     pub(super) fn resolve(
@@ -256,7 +278,7 @@ impl Work<'_> {
             file: Arc::clone(file),
             line: record.line,
             column: head.names.get(column).cloned(),
-            value: shown(&text_of(&record.cell(column)), kind),
+            value: shown(&text_of(record.cell(column)), kind),
             problem,
             detail: detail(),
             remedy: remedy.to_owned(),
