@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes with real deadlines")]
 
 pub mod broker;
+pub mod browser;
 pub mod collector;
 pub mod disk;
 pub mod grafana;

@@ -50,6 +50,11 @@ fn main() -> std::process::ExitCode {
         ),
         needs(Peer::Mosquitto, "a_scanners_row_follows_its_steps", scanners::a_scanners_row_follows_its_steps),
         needs(Peer::Chromium, "a_browser_shows_scanners_and_their_check", scanners::a_browser_shows_scanners),
+        needs_all(
+            &[Peer::Mosquitto, Peer::Chromium],
+            "a_scanners_row_and_its_check_follow_in_a_browser",
+            scanners::a_scanners_pages_follow_in_a_browser,
+        ),
         test("explain_shows_a_scanners_steps_exams_and_arithmetic", scanners::explain_shows_steps_exams_and_arithmetic),
         test(
             "the_demos_scanners_are_measured_as_they_count_themselves",
@@ -185,7 +190,11 @@ fn test_as_root(name: &str, body: fn()) -> Trial {
 }
 
 fn needs(peer: Peer, name: &str, body: fn()) -> Trial {
-    if peer.may_skip() {
+    needs_all(&[peer], name, body)
+}
+
+fn needs_all(peers: &[Peer], name: &str, body: fn()) -> Trial {
+    if let Some(peer) = peers.iter().find(|peer| peer.may_skip()) {
         let name = format!("{name} ({peer:?} is not installed)");
         return test(&name, body).with_ignored_flag(true);
     }

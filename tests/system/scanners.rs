@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use touchtime_tests::browser::Browser;
 use touchtime_tests::mqtt::Client;
 use touchtime_tests::peer::{Running, await_port, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{run, touchtime};
@@ -265,21 +266,49 @@ pub fn a_scanners_row_follows_its_steps() {
         })
     });
     snapshot.recv().expect("the stream begins with what is there");
-    let (start, end) = (minute("11:37"), minute("11:55"));
-    let batch = format!(
-        r#"{{"v":1,"stream":"{:032x}","first":1,"floor":1,"events":[{{"v":1,"at":{end},"captured":{end},"mono":1,"clock":"external","source":"dicom","order":1,"room":"mri-1","obs":{{"performed_step":{{"step":"1.{:032x}","start":{start},"end":{end},"state":"completed"}}}}}}]}}"#,
-        8, 99
-    );
     let mut agent = Client::connect(broker, "edge-2");
     agent.set_patience(std::time::Duration::from_millis(300));
     await_that("the row on the board counts the sixth exam", || {
-        agent.publish_and_wait("touchtime/v1/demo/main/agents/edge-2/events", batch.as_bytes(), drop);
+        tell_exam(&mut agent, 1, "11:37", "11:55");
         looking.is_finished()
     });
     looking.join().expect("the stream told of it");
     let (status, check) = web::get(port, "/lists/main.mri-1.2026-01-12.0800");
     assert_eq!(status, 200);
     assert!(check.contains("= (6 completed + 0 inferred) / 240 min x 60"), "{check}");
+}
+
+/// Sends a completed exam of MRI 1, the only event of a stream of its own, and waits a moment for the answer.
+fn tell_exam(agent: &mut Client, n: u32, start: &str, end: &str) {
+    let (start, end, stream) = (minute(start), minute(end), 7 + n);
+    let batch = format!(
+        r#"{{"v":1,"stream":"{stream:032x}","first":1,"floor":1,"events":[{{"v":1,"at":{end},"captured":{end},"mono":1,"clock":"external","source":"dicom","order":1,"room":"mri-1","obs":{{"performed_step":{{"step":"1.{:032x}","start":{start},"end":{end},"state":"completed"}}}}}}]}}"#,
+        98 + n
+    );
+    agent.publish_and_wait("touchtime/v1/demo/main/agents/edge-2/events", batch.as_bytes(), drop);
+}
+
+pub fn a_scanners_pages_follow_in_a_browser() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_broker, broker) = mosquitto(dir.path());
+    let (_collector, port) = board_of_a_day(dir.path(), broker);
+    let mut browser = Browser::start(dir.path());
+    let mut agent = Client::connect(broker, "edge-2");
+    agent.set_patience(std::time::Duration::from_millis(300));
+    // Nothing is loaded again: what the script remembers of the page stays.
+    let mut follows = |address: &str, before: &str, exam: (u32, &str, &str), after: &str| {
+        browser.open(&format!("http://127.0.0.1:{port}{address}"));
+        browser.await_text(before);
+        browser.evaluate("window.opened = true");
+        await_that("the page has followed", || {
+            tell_exam(&mut agent, exam.0, exam.1, exam.2);
+            browser.evaluate(&format!("document.body.innerText.includes('{after}')")) == true
+        });
+        assert_eq!(browser.evaluate("window.opened"), true, "{address} was loaded again");
+    };
+    follows("/?date=2026-01-12", "5 short", (1, "11:37", "11:47"), "4 short");
+    let page = "/lists/main.mri-1.2026-01-12.0800";
+    follows(page, "(6 completed", (2, "11:50", "11:58"), "(7 completed");
 }
 
 pub fn a_browser_shows_scanners() {

@@ -8,8 +8,9 @@ use utilisation::rules::{CappedVariant, TouchStart};
 use crate::audit_arithmetic::{Line, LineKind, Sum, add_up, terms};
 use crate::audit_gantt::gantt;
 use crate::audit_records::{left_out, plans, stamps};
-use crate::board_row::percent_sign;
+use crate::board_row::{percent_sign, room_row_id};
 use crate::glyphs::Glyph;
+use crate::live::Wish;
 use crate::room_state::is_open;
 use crate::shell::{Theme, page};
 use crate::source::Audit;
@@ -22,13 +23,14 @@ pub(crate) fn audit_page(audit: &Audit, target: Option<Ratio>, theme: Option<The
     let target = target.filter(|_| has_target(list));
     let name = title(audit);
     let sum = add_up(list, audit.as_at);
+    let row = room_row_id(&list.room);
     let measured = is_held(list) && list.figures.cases_started > 0;
     let body = html! {
-        div.read.audit {
+        div.read.audit #check data-row=(row) {
             header.head {
                 div {
                     div.crumb {
-                        a href=(format!("/?site={}&date={}#room-{}", list.site, list.local_date, list.room)) { "Board" }
+                        a href=(format!("/?site={}&date={}#{row}", list.site, list.local_date)) { "Board" }
                         " / " (audit.site_name) " / " (audit.room_name)
                     }
                     h1 { (name) }
@@ -55,7 +57,8 @@ pub(crate) fn audit_page(audit: &Audit, target: Option<Ratio>, theme: Option<The
             }
         }
     };
-    page(&name, theme, None, false, &body)
+    let wish = Wish { site: Some(list.site.clone()), date: Some(list.local_date) };
+    page(&name, theme, Some(&wish.events()), false, &body)
 }
 
 fn title(audit: &Audit) -> String {

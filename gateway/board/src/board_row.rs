@@ -1,6 +1,7 @@
 //! One room's row: tile, state, timeline, utilisation, end, and what sets it apart from the plan.
 
 use maud::{Markup, html};
+use room_events::RoomId;
 use utilisation::quantity::{Minutes, Ratio};
 use utilisation::result::SessionResult;
 use utilisation::rules::RuleSet;
@@ -26,7 +27,12 @@ pub(crate) struct RowContext<'a> {
 
 /// The id of a room's row, which links to it end in.
 pub(crate) fn row_id(view: &RoomView<'_>) -> String {
-    format!("room-{}", view.room.room)
+    room_row_id(&view.room.room)
+}
+
+/// The same of a room alone.
+pub(crate) fn room_row_id(room: &RoomId) -> String {
+    format!("room-{room}")
 }
 
 /// Where a list's figures can be checked.

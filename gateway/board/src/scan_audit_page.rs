@@ -8,6 +8,7 @@ use utilisation::scanner::arithmetic::{percent, sums};
 use utilisation::scanner::result::{ExamState, ScannerFigures, ScannerSession, StepExclusion, StepResult};
 
 use crate::axis::Axis;
+use crate::live::Wish;
 use crate::scanner_rows::scanner_row_id;
 use crate::scanner_state::{ScannerView, closed_word, counted};
 use crate::scanner_svg::timeline;
@@ -23,13 +24,14 @@ pub(crate) fn scan_audit_page(audit: &ScanAudit, theme: Option<Theme>) -> Option
     let session = audit.room.scans.first()?;
     let view = ScannerView::new(audit.as_at, &audit.room, &audit.rules);
     let local = Local::new(audit.zone);
+    let row = scanner_row_id(&view);
     let name = format!("{}, {}", audit.room.name, long_date(session.local_date));
     let body = html! {
-        div.read.audit {
+        div.read.audit #check data-row=(row) {
             header.head {
                 div {
                     div.crumb {
-                        a href=(format!("/?site={}&date={}#{}", session.site, session.local_date, scanner_row_id(&view))) { "Board" }
+                        a href=(format!("/?site={}&date={}#{row}", session.site, session.local_date)) { "Board" }
                         " / " (audit.site_name) " / " (audit.room.name)
                     }
                     h1 { (name) }
@@ -52,7 +54,8 @@ pub(crate) fn scan_audit_page(audit: &ScanAudit, theme: Option<Theme>) -> Option
             p.small { "Neither a DIDS nor a DM01 count." }
         }
     };
-    Some(page(&name, theme, None, false, &body))
+    let wish = Wish { site: Some(session.site.clone()), date: Some(session.local_date) };
+    Some(page(&name, theme, Some(&wish.events()), false, &body))
 }
 
 fn finality(audit: &ScanAudit, session: &ScannerSession, local: Local) -> String {

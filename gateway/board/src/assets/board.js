@@ -18,7 +18,7 @@
   });
   addEventListener("DOMContentLoaded", start);
 
-  const BEAT = 10_000, STALE = 25_000, OLD = 15_000, SORT = 30_000;
+  const BEAT = 10_000, STALE = 25_000, OLD = 15_000, SORT = 30_000, PAUSE = 1_000;
   const byId = id => document.getElementById(id);
   // The site's clock: `now` at the moment of `at`, running at `rate`.
   const clock = { now: 0, rate: 1, offset: 0, at: 0 };
@@ -28,6 +28,8 @@
   const hhmm = ms => new Date(ms + clock.offset).toISOString().slice(11, 16);
 
   function start() {
+    const check = document.querySelector("[data-row]");
+    if (check) follow(check.dataset.row);
     const board = document.querySelector(".board");
     if (!board) return;
     setClock({ now: +board.dataset.now, rate: +board.dataset.rate, offset: +board.dataset.offset });
@@ -48,6 +50,35 @@
     addEventListener("resize", fit);
     tick();
     fit();
+  }
+
+  // The check of a list has no figures of its own in the stream: when the row of its room has changed, it is fetched anew.
+  function follow(row) {
+    const source = new EventSource(document.body.dataset.live);
+    let drawing = false, due = false;
+    const draw = async () => {
+      due = true;
+      if (drawing) return;
+      drawing = true;
+      while (due) {
+        due = false;
+        try {
+          const answer = await fetch(location.href);
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          const check = page.getElementById("check");
+          if (answer.ok && check) replace("check", check.outerHTML);
+        } catch { /* The stream begins with a snapshot once the server is back. */ }
+        await new Promise(again => setTimeout(again, PAUSE));
+      }
+      drawing = false;
+    };
+    source.addEventListener("snapshot", draw);
+    source.addEventListener("change", event => {
+      if (JSON.parse(event.data).parts.some(([id]) => id === row)) draw();
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), BEAT);
+    });
   }
 
   function setClock(time) { Object.assign(clock, time, { at: performance.now() }); }

@@ -123,6 +123,8 @@ async fn an_incomplete_list_shows_its_range_and_what_is_not_known() {
         case(3, "11:00", 60, &["11:10", "11:20", "11:50", "12:00"]),
     ];
     let html = page_of(&[plan("08:30", "12:30", "ENT")], cases, "0830").await;
+    assert!(html.contains("id=\"check\" data-row=\"room-suite-1\""), "the page follows the row of its room");
+    assert!(html.contains("data-live=\"/events?site=main&amp;date="), "on the board of its day");
     let words = text(&html);
     for line in [
         "45.83 to 83.33 % 110 to 200 of 240 planned min",
@@ -255,6 +257,8 @@ async fn a_scanner_session_shows_steps_exams_what_is_left_out_and_the_arithmetic
     ]);
     let day = scanner(mri, steps, booked(&["13:30"], 25), now, now);
     let html = page(FixedSource::new(site(vec![day], now)), "/lists/main.mri-1.2022-02-11.0800").await;
+    assert!(html.contains("id=\"check\" data-row=\"scanner-mri-1\""), "the page follows the row of its room");
+    assert!(html.contains("data-live=\"/events?site=main&amp;date=2022-02-11\""), "on the board of its day");
     let words = text(&html);
     for expected in [
         "MRI 1, Friday 11 February 2022",
