@@ -28,6 +28,8 @@ pub enum Peer {
     Prometheus,
     /// The engine of Debian's package `influxdb`.
     InfluxDb,
+    /// A Python with PyPI's `duckdb`: reads Parquet, speaks SQL.
+    DuckDb,
 }
 
 impl Peer {
@@ -45,7 +47,8 @@ impl Peer {
             Self::Storescu => &["/usr/bin/storescu"],
             Self::Hl7 => return Self::Mosquitto.program().and_then(|_| mllp_send()),
             Self::InfluxDb => &["/usr/bin/influxd", "/usr/sbin/influxd"],
-            Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with_pynetdicom()),
+            Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with("pynetdicom")),
+            Self::DuckDb => return python_with("duckdb"),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())
     }
@@ -58,11 +61,11 @@ impl Peer {
 }
 
 /// The environment that `.ci/run` makes, or the system's Python.
-fn python_with_pynetdicom() -> Option<PathBuf> {
+fn python_with(module: &str) -> Option<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/ci-python/bin/python");
     [own, PathBuf::from("/usr/bin/python3")].into_iter().find(|python| {
         let mut command = Command::new(python);
-        command.args(["-c", "import pynetdicom"]).stderr(Stdio::null());
+        command.arg("-c").arg(format!("import {module}")).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
 }

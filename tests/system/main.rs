@@ -8,6 +8,7 @@ mod command_line;
 mod demo_scanners;
 mod dicom;
 mod dicom_limits;
+mod exports;
 mod grafana;
 mod hl7;
 mod hostile;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
             path::mosquitto_gives_the_same_rows,
         ),
         test("an_export_imported_elsewhere_gives_the_same_rows", path::export_and_import_give_the_same_rows),
+        needs(Peer::DuckDb, "duckdb_reads_typed_parquet_with_the_values_of_the_csv", exports::duckdb_reads_parquet),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),

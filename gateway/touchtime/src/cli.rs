@@ -219,9 +219,9 @@ pub struct ReportArgs {
     /// Configuration of the collector, for the scanners' calendar and targets; default: the published targets, no calendar.
     #[arg(long, value_name = "FILE", requires = "store")]
     pub config: Option<PathBuf>,
-    /// Form of the output; csv and json carry unrounded values.
+    /// Form of the output; all but the table carry unrounded values.
     #[arg(long, default_value = "table")]
-    pub format: Format,
+    pub format: ReportFormat,
     /// Write to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -268,6 +268,69 @@ pub enum ReportBy {
     Waiting,
     /// From scan to report, by site, kind of scanner, urgency and month.
     Reporting,
+}
+
+impl ReportBy {
+    /// Its name on the command line, which is also the name of its table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Rooms => "rooms",
+            Self::Sites => "sites",
+            Self::Trusts => "trusts",
+            Self::System => "system",
+            Self::Specialties => "specialties",
+            Self::Teams => "teams",
+            Self::Weeks => "weeks",
+            Self::Months => "months",
+            Self::Scanners => "scanners",
+            Self::ScannerSessions => "scanner-sessions",
+            Self::ScannerHours => "scanner-hours",
+            Self::ScannerMonths => "scanner-months",
+            Self::ScannerWeeks => "scanner-weeks",
+            Self::ScannerChange => "scanner-change",
+            Self::ScannerSplits => "scanner-splits",
+            Self::Protocols => "protocols",
+            Self::Waiting => "waiting",
+            Self::Reporting => "reporting",
+        }
+    }
+}
+
+/// Forms of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For reading.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// A JSON array of objects.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// Apache Parquet, for other engines.
+    Parquet,
+}
+
+impl ReportFormat {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// Whether a terminal is no place for it.
+    pub const fn is_binary(self) -> bool {
+        match self {
+            Self::Table | Self::Csv | Self::Json | Self::Ndjson => false,
+            Self::Parquet => true,
+        }
+    }
 }
 
 /// Forms of output.
@@ -337,6 +400,8 @@ pub enum ExportFormat {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// Apache Parquet, for other engines.
+    Parquet,
 }
 
 /// `touchtime import`

@@ -8,22 +8,23 @@ use store::Reader;
 use utilisation::aggregate::{AggregateRow, Dimension, aggregate};
 use utilisation::quantity::Minutes;
 use utilisation::result::SessionResult;
-use utilisation::rows::{SESSION_COLUMNS, Value, session_row};
+use utilisation::rows::{Value, session_row};
 use utilisation::rules::RuleSet;
 use utilisation::timeline::Precedence;
 
 use crate::Usage;
-use crate::cli::{ExplainArgs, Format, Input, ReportArgs, ReportBy};
+use crate::cli::{ExplainArgs, Input, ReportArgs, ReportBy, ReportFormat};
 use crate::clock::{Clock, wall_now};
-use crate::output::{self, Column, Ink, Row, write_rows};
+use crate::output::{self, Column, Ink, Row};
 use crate::source::{Names, Place, StoreSource};
+use crate::table_writer::{Content, TableWriter};
 use crate::transfer::rule_set;
-use crate::{explain, extract, measured, scanner_explain, scanner_report, waiting_report};
+use crate::{explain, extract, measured, scanner_explain, scanner_report, tables, waiting_report};
 
 /// `touchtime report`
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     let rules = rule_set(&arguments.rules)?;
-    let mut out = output::open(arguments.output.as_deref())?;
+    let mut out = TableWriter::open(arguments.output.as_deref(), arguments.format)?;
     let dates = extract::Dates { from: arguments.from, to: arguments.to };
     if let (Some(from), Some(to)) = (dates.from, dates.to)
         && from > to
@@ -38,30 +39,26 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
         ));
     }
     if let Some(by) = waiting_report::By::of(arguments.by) {
-        waiting_report::run(arguments, by, &mut *out)?;
-        out.flush()?;
-        return Ok(());
+        waiting_report::run(arguments, by, &mut out)?;
+        return out.finish();
     }
     if let Some(by) = scanner_report::By::of(arguments.by) {
-        scanner_report::run(arguments, by, rules, &mut *out)?;
-        out.flush()?;
-        return Ok(());
+        scanner_report::run(arguments, by, rules, &mut out)?;
+        return out.finish();
     }
-    if let (ReportBy::Sessions, Format::Csv, Some(cases), Some(mapping)) =
+    if let (ReportBy::Sessions, ReportFormat::Csv, Some(cases), Some(mapping)) =
         (arguments.by, arguments.format, &arguments.input.cases, &arguments.mapping)
     {
         // A year of a region is millions of cases: its rows are written as they are made.
-        extract::write_session_csv(files(cases, mapping, &arguments.plan), &rules, dates, &mut *out)?;
-        out.flush()?;
-        return Ok(());
+        extract::write_session_csv(files(cases, mapping, &arguments.plan), &rules, dates, out.raw())?;
+        return out.finish();
     }
     let (mut sessions, remainder) = sessions(&arguments.input, arguments, &rules)?;
     remainder.say();
     sessions.retain(|session| dates.include(session.local_date));
     tell_empty_plans(&sessions);
-    write(arguments, &sessions, &rules, &mut *out)?;
-    out.flush()?;
-    Ok(())
+    write(arguments.by, &sessions, &rules, &mut out)?;
+    out.finish()
 }
 
 /// A plan that ends at or before its start is a slip in the source; its list counts in no rate.
@@ -100,13 +97,7 @@ fn sessions(
     }
 }
 
-fn write(
-    arguments: &ReportArgs,
-    sessions: &[SessionResult],
-    rules: &RuleSet,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
+fn write(by: ReportBy, sessions: &[SessionResult], rules: &RuleSet, out: &mut TableWriter) -> anyhow::Result<()> {
     let incomplete = sessions.iter().any(|session| session.figures.unknown > Minutes::ZERO);
     let note = format!(
         "{} lists; rule set {}, touch counted by `{}`; capped = minutes in use inside the plan / planned minutes{}",
@@ -119,21 +110,19 @@ fn write(
             ""
         }
     );
-    let Some((dimensions, group)) = grouping(arguments.by) else {
+    let Some((dimensions, group)) = grouping(by) else {
         let mut rows: Vec<Row<'_>> = sessions.iter().map(|session| session_row(session).to_vec()).collect();
-        if arguments.format == Format::Table {
+        if out.format() == ReportFormat::Table {
             for (row, session) in rows.iter_mut().zip(sessions) {
                 row.push((UPPER, session.capped_utilisation_upper().map_or(Value::Absent, Value::Ratio)));
             }
         }
-        write_rows(out, arguments.format, &SESSION_COLUMNS, &rows, SESSION_TABLE, &note, ink)?;
-        return Ok(());
+        return out.table(Content { table: &tables::LISTS, name: by.name(), rows, shown: SESSION_TABLE, note: &note });
     };
     let aggregates = aggregate(sessions, dimensions, rules);
     let rows: Vec<Row<'_>> = aggregates.iter().map(AggregateRow::values).collect();
     let columns: Vec<Column> = group.iter().chain(AGGREGATE_TABLE).copied().collect();
-    write_rows(out, arguments.format, AggregateRow::COLUMNS, &rows, &columns, &note, ink)?;
-    Ok(())
+    out.table(Content { table: &tables::GROUPS, name: by.name(), rows, shown: &columns, note: &note })
 }
 
 const fn column(name: &'static str, heading: &'static str) -> Column {

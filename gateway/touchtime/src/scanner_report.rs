@@ -1,7 +1,6 @@
 //! `touchtime report scanners`, `scanner-sessions`, `scanner-hours`, `scanner-weeks`, `scanner-months`, `scanner-change`,
 //! `scanner-splits` and `protocols`.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
@@ -10,9 +9,8 @@ use chrono_tz::Tz;
 use room_events::UtcMillis;
 use store::Reader;
 use utilisation::rows::{
-    SCANNER_AGGREGATE_COLUMNS, SCANNER_CHANGE_COLUMNS, SCANNER_HOUR_COLUMNS, SCANNER_SESSION_COLUMNS,
-    SCANNER_SPLIT_COLUMNS, SCANNER_WEEK_COLUMNS, SPREAD_COLUMNS, scanner_aggregate_row, scanner_change_row,
-    scanner_hour_row, scanner_session_row, scanner_split_row, scanner_week_rows, spread_row,
+    scanner_aggregate_row, scanner_change_row, scanner_hour_row, scanner_session_row, scanner_split_row,
+    scanner_week_rows, spread_row,
 };
 use utilisation::rules::RuleSet;
 use utilisation::scanner::change::{Week, WeeklyRates, weekly_rates};
@@ -26,8 +24,10 @@ use crate::cli::{ReportArgs, ReportBy};
 use crate::clock::Clock;
 use crate::extract::Dates;
 use crate::measured::{MeasuredScanner, ScannerSettings, measure_scanners};
-use crate::output::{self, Column, Ink, Row, write_rows};
+use crate::output::{self, Column, Row};
 use crate::scanner_explain;
+use crate::table_writer::{Content, TableWriter};
+use crate::tables;
 
 /// What one row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl By {
 }
 
 /// Writes a report of scanner rooms.
-pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut TableWriter) -> anyhow::Result<()> {
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("scanners are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
@@ -126,19 +126,19 @@ fn write_weeks(
     by: By,
     units: &[WeeklyRates],
     change: Option<NaiveDate>,
-    out: &mut dyn Write,
+    out: &mut TableWriter,
 ) -> anyhow::Result<()> {
-    let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
+    let name = arguments.by.name();
     let names: Vec<Vec<String>> = units.iter().map(|unit| unit.weeks.iter().map(Week::name).collect()).collect();
     match (by, change) {
         (By::Change, Some(on)) => {
             let rows: Vec<Row<'_>> = units.iter().map(|unit| scanner_change_row(unit, on)).collect();
-            write_rows(out, arguments.format, SCANNER_CHANGE_COLUMNS, &rows, CHANGE_TABLE, CHANGE_NOTE, ink)?;
+            out.table(Content { table: &tables::SCANNER_CHANGES, name, rows, shown: CHANGE_TABLE, note: CHANGE_NOTE })?;
         }
         _ => {
             let rows: Vec<Row<'_>> =
                 units.iter().zip(&names).flat_map(|(unit, names)| scanner_week_rows(unit, names)).collect();
-            write_rows(out, arguments.format, SCANNER_WEEK_COLUMNS, &rows, WEEK_TABLE, WEEK_NOTE, ink)?;
+            out.table(Content { table: &tables::SCANNER_WEEKS, name, rows, shown: WEEK_TABLE, note: WEEK_NOTE })?;
         }
     }
     Ok(())
@@ -175,30 +175,28 @@ fn write(
     rooms: &[MeasuredScanner],
     sessions: &[ScannerSession],
     settings: &ScannerSettings,
-    out: &mut dyn Write,
+    out: &mut TableWriter,
 ) -> anyhow::Result<()> {
-    let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
     let note = format!(
         "{} scanner sessions; rule set {}; exams = accessions completed (or ended by their last image) inside the plan; no rate where less than {:.0} % of the operational time was observed; neither a DIDS nor a DM01 count",
         sessions.len(),
         settings.rules.name,
         settings.scanner.least_observed * 100.0,
     );
-    let mut write = |header: &[&str], rows: &[Row<'_>], columns: &[Column]| {
-        write_rows(out, arguments.format, header, rows, columns, &note, ink)
-    };
+    let name = arguments.by.name();
+    let mut write = |table, rows, shown| out.table(Content { table, name, rows, shown, note: &note });
     match by {
         By::Group(group) => {
             let groups = aggregate(sessions, group);
             let rows: Vec<Row<'_>> = groups.iter().map(scanner_aggregate_row).collect();
             let skip = usize::from(group == scanner::By::Room);
-            write(SCANNER_AGGREGATE_COLUMNS, &rows, GROUP_TABLE.get(skip..).unwrap_or_default())?;
+            write(&tables::SCANNER_GROUPS, rows, GROUP_TABLE.get(skip..).unwrap_or_default())?;
         }
         By::Session => {
             let reasons: Vec<String> = sessions.iter().map(|session| session.figures.reasons()).collect();
             let rows: Vec<Row<'_>> =
                 sessions.iter().zip(&reasons).map(|(s, why)| scanner_session_row(s, why)).collect();
-            write(SCANNER_SESSION_COLUMNS, &rows, SESSION_TABLE)?;
+            write(&tables::SCANNER_SESSIONS, rows, SESSION_TABLE)?;
         }
         By::Hour => {
             let hours = |room: &'_ MeasuredScanner| -> Vec<HourResult> { room.result.hours.clone() };
@@ -206,19 +204,19 @@ fn write(
                 .iter()
                 .flat_map(|room| hours(room).into_iter().map(|hour| scanner_hour_row(&room.room, &hour)))
                 .collect();
-            write(SCANNER_HOUR_COLUMNS, &rows, HOUR_TABLE)?;
+            write(&tables::SCANNER_HOURS, rows, HOUR_TABLE)?;
         }
         By::Split => {
             let parts = splits(sessions, &|site, room| settings.mobile.iter().any(|(s, r)| s == site && r == room));
             let rows: Vec<Row<'_>> = parts.iter().map(scanner_split_row).collect();
-            write(SCANNER_SPLIT_COLUMNS, &rows, SPLIT_TABLE)?;
+            write(&tables::SCANNER_SPLITS, rows, SPLIT_TABLE)?;
         }
         // Written before: they need the date of the change.
         By::Week | By::Change => {}
         By::Protocol => {
             let spreads = duration_spread(sessions, settings.scanner.spread_min_n);
             let rows: Vec<Row<'_>> = spreads.iter().map(spread_row).collect();
-            write(SPREAD_COLUMNS, &rows, SPREAD_TABLE)?;
+            write(&tables::PROTOCOLS, rows, SPREAD_TABLE)?;
         }
     }
     Ok(())

@@ -8,14 +8,14 @@
 //! ```
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use delivery::ack::RunId;
 use delivery::batch;
 use room_events::topic::AgentAddress;
-use room_events::{AgentId, EventId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
+use room_events::{AgentId, Event, EventId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{Committed, Inbound, Reader, Writer};
@@ -30,11 +30,14 @@ use crate::cli::{ExportArgs, ExportFormat, ExportWhat, ImportArgs, ImportWhat};
 use crate::clock::{Clock, wall_now};
 use crate::measured::measure_store;
 use crate::output;
+use crate::parquet_file::{ParquetFile, ROWS_AT_ONCE};
+use crate::tables;
 
 /// The agent under which imported plans are filed.
 const IMPORT_AGENT: &str = "import";
 
-const EVENT_COLUMNS: [&str; 13] = [
+/// The header of the events in CSV and Parquet: only append.
+pub const EVENT_COLUMNS: [&str; 13] = [
     "trust",
     "site",
     "agent",
@@ -49,6 +52,9 @@ const EVENT_COLUMNS: [&str; 13] = [
     "kind",
     "event",
 ];
+
+/// Events of a row group in Parquet: their texts are long.
+const EVENTS_OF_A_ROW_GROUP: usize = 20_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Line<'a> {
@@ -65,8 +71,15 @@ struct Line<'a> {
 /// `touchtime export`
 pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
     let reader = Reader::open(&arguments.store)?;
+    let to_stdout = arguments.file.as_os_str() == "-";
+    if arguments.format == ExportFormat::Parquet && to_stdout && std::io::stdout().is_terminal() {
+        bail!(Usage("--format parquet is not for a terminal (give a FILE)".to_owned()));
+    }
     let mut out = output::open(Some(&arguments.file))?;
     match arguments.what {
+        ExportWhat::Events if arguments.format == ExportFormat::Parquet => {
+            out.write_all(&events_in_parquet(&reader)?)?;
+        }
         ExportWhat::Events => export_events(&reader, arguments.format, &mut *out)?,
         ExportWhat::Sessions => {
             let rules = rule_set(&arguments.rules)?;
@@ -90,6 +103,14 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
                         out.write_all(b"\n")?;
                     }
                 }
+                ExportFormat::Parquet => {
+                    let note = format!("rule set {}", rules.name);
+                    let mut file = ParquetFile::new("sessions", tables::LISTS.columns().collect(), &note)?;
+                    for part in sessions.chunks(ROWS_AT_ONCE) {
+                        file.write(&part.iter().map(|session| session_row(session).to_vec()).collect::<Vec<_>>())?;
+                    }
+                    out.write_all(&file.into_bytes()?)?;
+                }
             }
         }
     }
@@ -107,6 +128,8 @@ fn export_events(reader: &Reader, format: ExportFormat, out: &mut dyn Write) -> 
         let text = std::str::from_utf8(bytes).context("an event is not UTF-8")?;
         buffer.clear();
         match format {
+            // Written by `events_in_parquet`.
+            ExportFormat::Parquet => {}
             ExportFormat::Ndjson => {
                 let line = Line {
                     trust: agent.trust.clone(),
@@ -123,27 +146,72 @@ fn export_events(reader: &Reader, format: ExportFormat, out: &mut dyn Write) -> 
             ExportFormat::Csv => {
                 let event = wire::decode(bytes)?;
                 let stream = id.stream.to_string();
-                let row: [(&'static str, Value<'_>); EVENT_COLUMNS.len()] = [
-                    ("trust", Value::Text(agent.trust.as_str())),
-                    ("site", Value::Text(agent.site.as_str())),
-                    ("agent", Value::Text(agent.agent.as_str())),
-                    ("stream", Value::Text(&stream)),
-                    ("seq", Value::Count(id.seq.0)),
-                    ("received", Value::Instant(received)),
-                    ("room_site", Value::Text(event.site.as_ref().unwrap_or(&agent.site).as_str())),
-                    ("room", event.room.as_ref().map_or(Value::Absent, |room| Value::Text(room.as_str()))),
-                    ("source", Value::Text(event.source.as_str())),
-                    ("source_order", Value::Count(event.order)),
-                    ("at", Value::Instant(event.at)),
-                    ("kind", Value::Text(event.obs.kind())),
-                    ("event", Value::Text(text)),
-                ];
-                write_csv_values(&row, &mut buffer);
+                write_csv_values(&event_row(agent, &stream, id.seq, received, &event, text), &mut buffer);
             }
         }
         out.write_all(&buffer)?;
         Ok(())
     })
+}
+
+fn event_row<'r>(
+    agent: &'r AgentAddress,
+    stream: &'r str,
+    seq: Seq,
+    received: UtcMillis,
+    event: &'r Event,
+    text: &'r str,
+) -> [(&'static str, Value<'r>); EVENT_COLUMNS.len()] {
+    let values = [
+        Value::Text(agent.trust.as_str()),
+        Value::Text(agent.site.as_str()),
+        Value::Text(agent.agent.as_str()),
+        Value::Text(stream),
+        Value::Count(seq.0),
+        Value::Instant(received),
+        Value::Text(event.site.as_ref().unwrap_or(&agent.site).as_str()),
+        event.room.as_ref().map_or(Value::Absent, |room| Value::Text(room.as_str())),
+        Value::Text(event.source.as_str()),
+        Value::Count(event.order),
+        Value::Instant(event.at),
+        Value::Text(event.obs.kind()),
+        Value::Text(text),
+    ];
+    let mut columns = EVENT_COLUMNS.into_iter();
+    values.map(|value| (columns.next().unwrap_or_default(), value))
+}
+
+/// A stored event while its rows wait to be written together.
+struct Held {
+    agent: AgentAddress,
+    stream: String,
+    seq: Seq,
+    received: UtcMillis,
+    event: Event,
+    text: String,
+}
+
+fn events_in_parquet(reader: &Reader) -> anyhow::Result<Vec<u8>> {
+    let mut file = ParquetFile::new("events", tables::EVENTS.columns().collect(), "")?;
+    let mut held: Vec<Held> = Vec::new();
+    let write = |file: &mut ParquetFile, held: &mut Vec<Held>| {
+        let rows = held.iter().map(|h| event_row(&h.agent, &h.stream, h.seq, h.received, &h.event, &h.text).to_vec());
+        let rows: Vec<_> = rows.collect();
+        file.write(&rows)?;
+        drop(rows);
+        held.clear();
+        anyhow::Ok(())
+    };
+    reader.for_each_event(|agent: &AgentAddress, id: EventId, received, bytes| -> anyhow::Result<()> {
+        let text = std::str::from_utf8(bytes).context("an event is not UTF-8")?.to_owned();
+        let (agent, stream, event) = (agent.clone(), id.stream.to_string(), wire::decode(bytes)?);
+        held.push(Held { agent, stream, seq: id.seq, received, event, text });
+        if held.len() >= EVENTS_OF_A_ROW_GROUP { write(&mut file, &mut held) } else { Ok(()) }
+    })?;
+    if !held.is_empty() {
+        write(&mut file, &mut held)?;
+    }
+    file.into_bytes()
 }
 
 /// A rule set by name, or the list of names.

@@ -1,7 +1,6 @@
 //! `touchtime report waiting` and `report reporting`: how long patients wait for a scan, and how soon it is reported.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use anyhow::bail;
 use chrono::NaiveDate;
@@ -19,7 +18,9 @@ use crate::cli::{ReportArgs, ReportBy};
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::measured::room_of;
-use crate::output::{Column, Ink, Row, say, write_rows};
+use crate::output::{Column, Row, say};
+use crate::table_writer::{Content, TableWriter};
+use crate::tables;
 
 /// What is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl By {
 }
 
 /// The header of the waiting rows. Others read the exports by these names and in this order: only append.
-const WAITING_COLUMNS: &[&str] = &[
+pub const WAITING_COLUMNS: &[&str] = &[
     "month",
     "trust",
     "site",
@@ -76,7 +77,7 @@ const WAITING_COLUMNS: &[&str] = &[
 ];
 
 /// The header of the reporting rows: only append.
-const REPORTING_COLUMNS: &[&str] = &[
+pub const REPORTING_COLUMNS: &[&str] = &[
     "month",
     "trust",
     "site",
@@ -123,7 +124,7 @@ const fn column(name: &'static str, heading: &'static str) -> Column {
 }
 
 /// Writes the report.
-pub fn run(arguments: &ReportArgs, by: By, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(arguments: &ReportArgs, by: By, out: &mut TableWriter) -> anyhow::Result<()> {
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("exams are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
@@ -140,7 +141,6 @@ pub fn run(arguments: &ReportArgs, by: By, out: &mut dyn Write) -> anyhow::Resul
         say("no order, scan or report of an exam is stored (orders and reports come by HL7: docs/hl7.md)");
     }
     let months: Vec<(String, Month)> = months(&exams, arguments, now);
-    let ink = if arguments.output.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
     match by {
         By::Waiting => {
             let units: Vec<_> = months
@@ -149,7 +149,7 @@ pub fn run(arguments: &ReportArgs, by: By, out: &mut dyn Write) -> anyhow::Resul
                 .collect();
             let rows: Vec<Row<'_>> = units.iter().map(|(name, (unit, of))| waiting_row(name, unit, of)).collect();
             let note = "days from request to scan; waiting = at the month's end, or now";
-            write_rows(out, arguments.format, WAITING_COLUMNS, &rows, WAITING_TABLE, note, ink)?;
+            out.table(Content { table: &tables::WAITS, name: "waiting", rows, shown: WAITING_TABLE, note })?;
         }
         By::Reporting => {
             let units: Vec<_> = months
@@ -165,7 +165,7 @@ pub fn run(arguments: &ReportArgs, by: By, out: &mut dyn Write) -> anyhow::Resul
                 })
                 .collect();
             let note = "of exams scanned in the month; open = not reported and still in time, in no share";
-            write_rows(out, arguments.format, REPORTING_COLUMNS, &rows, REPORTING_TABLE, note, ink)?;
+            out.table(Content { table: &tables::REPORTS, name: "reporting", rows, shown: REPORTING_TABLE, note })?;
         }
     }
     Ok(())

@@ -51,7 +51,46 @@ pub enum Value<'r> {
     Absent,
 }
 
+/// What a column holds, the same in all its rows; readers that have types go by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::Names`].
+    Names,
+    /// [`Value::Count`].
+    Count,
+    /// [`Value::Minutes`].
+    Minutes,
+    /// [`Value::Ratio`] or [`Value::Share`].
+    Share,
+    /// [`Value::Number`].
+    Number,
+    /// [`Value::Flag`].
+    Flag,
+    /// [`Value::Instant`].
+    Instant,
+    /// [`Value::Date`].
+    Date,
+}
+
 impl Value<'_> {
+    /// The kind of column that it belongs in; what is absent belongs in any.
+    pub const fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Text(_) => Kind::Text,
+            Self::Names(_) => Kind::Names,
+            Self::Count(_) => Kind::Count,
+            Self::Minutes(_) => Kind::Minutes,
+            Self::Ratio(_) | Self::Share(_) => Kind::Share,
+            Self::Number(_) => Kind::Number,
+            Self::Flag(_) => Kind::Flag,
+            Self::Instant(_) => Kind::Instant,
+            Self::Date(_) => Kind::Date,
+            Self::Absent => return None,
+        })
+    }
+
     /// Its number as it is exported, where it is one: to plot it or to compare it with a target.
     #[allow(clippy::cast_precision_loss, reason = "counts of cases and sessions")]
     pub fn as_number(&self) -> Option<f64> {

@@ -4,7 +4,7 @@ use room_events::{Label, ListKind, RoomId, RoomKind, SiteId, TrustId};
 use serde::Serialize;
 
 use crate::quantity::{Minutes, Ratio};
-use crate::rows::Value;
+use crate::rows::{Kind, Value};
 
 /// A share of 1 that is not a quotient of two sums: a mean or a quartile of percentages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -13,12 +13,16 @@ pub struct Share(pub f64);
 
 /// What can stand in a column.
 trait Cell {
+    const KIND: Kind;
+
     fn value(&self) -> Value<'_>;
 }
 
 macro_rules! cells {
-    ($($type:ty, $self:ident => $value:expr;)+) => {
+    ($($type:ty, $self:ident => $kind:ident, $value:expr;)+) => {
         $(impl Cell for $type {
+            const KIND: Kind = Kind::$kind;
+
             fn value(&self) -> Value<'_> {
                 let $self = self;
                 $value
@@ -28,22 +32,24 @@ macro_rules! cells {
 }
 
 cells! {
-    String, it => Value::Text(it);
-    &'static str, it => Value::Text(it);
-    TrustId, it => Value::Text(it.as_str());
-    SiteId, it => Value::Text(it.as_str());
-    RoomId, it => Value::Text(it.as_str());
-    Label, it => Value::Text(it.as_str());
-    RoomKind, it => Value::Text(it.name());
-    ListKind, it => Value::Text(it.name());
-    u64, it => Value::Count(*it);
-    Minutes, it => Value::Minutes(*it);
-    Ratio, it => Value::Ratio(*it);
-    Share, it => Value::Share(it.0);
-    f64, it => Value::Number(*it);
+    String, it => Text, Value::Text(it);
+    &'static str, it => Text, Value::Text(it);
+    TrustId, it => Text, Value::Text(it.as_str());
+    SiteId, it => Text, Value::Text(it.as_str());
+    RoomId, it => Text, Value::Text(it.as_str());
+    Label, it => Text, Value::Text(it.as_str());
+    RoomKind, it => Text, Value::Text(it.name());
+    ListKind, it => Text, Value::Text(it.name());
+    u64, it => Count, Value::Count(*it);
+    Minutes, it => Minutes, Value::Minutes(*it);
+    Ratio, it => Share, Value::Ratio(*it);
+    Share, it => Share, Value::Share(it.0);
+    f64, it => Number, Value::Number(*it);
 }
 
 impl<T: Cell> Cell for Option<T> {
+    const KIND: Kind = T::KIND;
+
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Absent, Cell::value)
     }
@@ -51,16 +57,20 @@ impl<T: Cell> Cell for Option<T> {
 
 /// A struct whose fields are its columns, so that header, values and JSON keys cannot part.
 macro_rules! columns {
-    ($(#[$doc:meta])* pub struct $name:ident { $($(#[$fdoc:meta])* $field:ident: $type:ty,)+ }) => {
+    ($(#[$doc:meta])* pub struct $name:ident { $($(#[doc = $about:literal])+ $field:ident: $type:ty,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize)]
         pub struct $name {
-            $($(#[$fdoc])* pub $field: $type,)+
+            $($(#[doc = $about])+ pub $field: $type,)+
         }
 
         impl $name {
             /// The header. Others read the exports by these names and in this order: only append.
             pub const COLUMNS: &'static [&'static str] = &[$(stringify!($field),)+];
+
+            /// What each column holds, and what it says; in the order of [`Self::COLUMNS`].
+            pub const MEANINGS: &'static [(Kind, &'static str)] =
+                &[$((<$type as Cell>::KIND, concat!($($about),+)),)+];
 
             /// The values under their headers, in the order of [`Self::COLUMNS`].
             pub fn values(&self) -> Vec<(&'static str, Value<'_>)> {

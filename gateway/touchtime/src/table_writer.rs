@@ -1,0 +1,94 @@
+//! [`TableWriter`]: where the tables of a report go, in the form that was asked for.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
+
+use anyhow::bail;
+use utilisation::rows::AsObject;
+
+use crate::Usage;
+use crate::cli::{Format, ReportFormat};
+use crate::output::{self, Column, Ink, Row, write_rows};
+use crate::parquet_file::ParquetFile;
+use crate::tables::Table;
+
+/// One table of a report.
+#[derive(Debug)]
+pub struct Content<'a> {
+    /// What it is.
+    pub table: &'static Table,
+    /// The report that it is of.
+    pub name: &'static str,
+    /// Its rows.
+    pub rows: Vec<Row<'a>>,
+    /// What a terminal shows of it.
+    pub shown: &'a [Column],
+    /// What has to be said beside it.
+    pub note: &'a str,
+}
+
+/// Takes tables.
+pub struct TableWriter {
+    out: Box<dyn Write>,
+    format: ReportFormat,
+    ink: Ink,
+}
+
+impl std::fmt::Debug for TableWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableWriter").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl TableWriter {
+    /// Opens standard output, or the file that was asked for.
+    pub fn open(file: Option<&Path>, format: ReportFormat) -> anyhow::Result<Self> {
+        let to_stdout = file.is_none_or(|file| file.as_os_str() == "-");
+        if format.is_binary() && to_stdout && std::io::stdout().is_terminal() {
+            bail!(Usage(format!("--format {} is not for a terminal (give --output FILE)", format.name())));
+        }
+        let ink = if file.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
+        Ok(Self { out: output::open(file)?, format, ink })
+    }
+
+    /// The form of the output.
+    pub const fn format(&self) -> ReportFormat {
+        self.format
+    }
+
+    /// Where rows go that are written as they are made.
+    pub fn raw(&mut self) -> &mut dyn Write {
+        &mut *self.out
+    }
+
+    /// Takes a table.
+    pub fn table(&mut self, content: Content<'_>) -> anyhow::Result<()> {
+        let Content { table, name, rows, shown, note } = content;
+        let plain = match self.format {
+            ReportFormat::Table => Format::Table,
+            ReportFormat::Csv => Format::Csv,
+            ReportFormat::Json => Format::Json,
+            ReportFormat::Ndjson => {
+                for row in &rows {
+                    serde_json::to_writer(&mut *self.out, &AsObject(row))?;
+                    self.out.write_all(b"\n")?;
+                }
+                return Ok(());
+            }
+            ReportFormat::Parquet => {
+                let mut file = ParquetFile::new(name, table.columns().collect(), note)?;
+                file.write(&rows)?;
+                self.out.write_all(&file.into_bytes()?)?;
+                return Ok(());
+            }
+        };
+        write_rows(&mut *self.out, plain, table.header, &rows, shown, note, self.ink)?;
+        Ok(())
+    }
+
+    /// Writes what is still to be written.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        self.out.flush()?;
+        Ok(())
+    }
+}
