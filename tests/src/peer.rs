@@ -30,6 +30,8 @@ pub enum Peer {
     InfluxDb,
     /// A Python with PyPI's `duckdb`: reads Parquet, speaks SQL.
     DuckDb,
+    /// A Python with PyPI's `datafusion`: the same.
+    DataFusion,
 }
 
 impl Peer {
@@ -49,6 +51,7 @@ impl Peer {
             Self::InfluxDb => &["/usr/bin/influxd", "/usr/sbin/influxd"],
             Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with("pynetdicom")),
             Self::DuckDb => return python_with("duckdb"),
+            Self::DataFusion => return python_with("datafusion"),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())
     }

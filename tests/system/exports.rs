@@ -1,6 +1,7 @@
 //! Files for others: what other programs read in them is what Touchtime reports.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use touchtime_tests::peer::Peer;
@@ -51,4 +52,84 @@ pub fn duckdb_reads_parquet() {
     }
     run(python(Peer::DuckDb, "parquet_equals_csv.py").arg(named("events", "csv")).arg(named("events", "parquet")))
         .good();
+}
+
+/// The reports that dashboards/sql computes too.
+const THEATRES: &[&str] = &["rooms", "sites", "trusts", "specialties", "weeks", "months", "system"];
+const SCANNERS: &[&str] = &["scanners", "scanner-months"];
+
+/// The same text of SQL on an engine gives of a dataset what `touchtime report` gives of the input.
+fn sql_equals_reports(engine: Peer, name: &str, dataset: &Path, input: &[&OsStr], reports: &[&str]) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut compare = python(engine, "sql_equals_report.py");
+    compare.arg(name).arg(dataset);
+    for by in reports {
+        let file = dir.path().join(by);
+        run(touchtime().args(["report", by, "--format", "json", "--output"]).arg(&file).args(input)).good();
+        compare.arg(format!("{by}={}", file.display()));
+    }
+    run(&mut compare).good();
+}
+
+/// The bundled cases, and some weeks of 13 trusts with theatres and scanners.
+fn sql_on(engine: Peer, name: &str) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (cases, mapping) = (cases(), mapping());
+    let bundled: [&OsStr; 4] = ["--cases".as_ref(), cases.as_ref(), "--mapping".as_ref(), mapping.as_ref()];
+    let dataset = dir.path().join("bundled");
+    run(touchtime().args(["export", "dataset", "--format", "parquet"]).args(bundled).arg(&dataset)).good();
+    sql_equals_reports(engine, name, &dataset, &bundled, THEATRES);
+
+    let store = collaborative(engine, dir.path());
+    let input: [&OsStr; 2] = ["--store".as_ref(), store.as_ref()];
+    let dataset = dir.path().join("collaborative");
+    run(touchtime().args(["export", "dataset", "--format", "parquet"]).args(input).arg(&dataset)).good();
+    let reports: Vec<&str> = THEATRES.iter().chain(SCANNERS).copied().collect();
+    sql_equals_reports(engine, name, &dataset, &input, &reports);
+}
+
+fn collaborative(engine: Peer, dir: &Path) -> PathBuf {
+    let (events, store) = (dir.join("events.ndjson"), dir.join("store"));
+    let mut make = Command::new(engine.program().expect("a Python is installed"));
+    make.arg(root().join("tests/benchmarks/make_collaborative.py")).arg(&events);
+    run(make.args(["--days", "38", "--theatres", "16", "--scanners", "7"])).good();
+    run(touchtime().args(["import", "events"]).arg(&events).arg("--store").arg(&store)).good();
+    store
+}
+
+pub fn duckdb_computes_the_reports() {
+    sql_on(Peer::DuckDb, "duckdb");
+}
+
+pub fn datafusion_computes_the_reports() {
+    sql_on(Peer::DataFusion, "datafusion");
+}
+
+pub fn a_month_of_a_dataset_is_replaced_whole() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let export = |more: &[&str]| {
+        let mut command = touchtime();
+        command.args(["export", "dataset", "--format", "parquet", "--cases"]).arg(cases());
+        run(command.arg("--mapping").arg(mapping()).arg(dir.path()).args(more)).good()
+    };
+    let file = |month: &str| dir.path().join(format!("lists/trust=local/month={month}/lists.parquet"));
+    let bytes = |month: &str| std::fs::read(file(month)).expect("a file");
+    export(&[]);
+    let (january, february) = (bytes("2022-01"), bytes("2022-02"));
+    assert!(january.starts_with(b"PAR1") && january.ends_with(b"PAR1"));
+
+    for month in ["2021-12", "2022-01", "2022-02"] {
+        std::fs::create_dir_all(file(month).parent().expect("a folder")).expect("made");
+        std::fs::write(file(month), "an older export").expect("written");
+    }
+    export(&["--month", "2022-01"]);
+    assert_eq!(bytes("2022-01"), january, "the same events give the same bytes");
+    assert_eq!(bytes("2022-02"), b"an older export", "it was not asked for");
+    export(&[]);
+    assert_eq!(bytes("2022-02"), february);
+    assert_eq!(bytes("2021-12"), b"an older export", "what is not known to be gone stays");
+    export(&["--month", "2021-12"]);
+    assert!(!file("2021-12").exists(), "the month was asked for and has no list");
+    let names = std::fs::read_dir(file("2022-01").parent().expect("a folder")).expect("read").count();
+    assert_eq!(names, 1, "nothing is left beside the file");
 }

@@ -37,6 +37,13 @@ fn main() -> std::process::ExitCode {
         ),
         test("an_export_imported_elsewhere_gives_the_same_rows", path::export_and_import_give_the_same_rows),
         needs(Peer::DuckDb, "duckdb_reads_typed_parquet_with_the_values_of_the_csv", exports::duckdb_reads_parquet),
+        needs(Peer::DuckDb, "duckdb_computes_the_reports_from_a_dataset", exports::duckdb_computes_the_reports),
+        needs(
+            Peer::DataFusion,
+            "datafusion_computes_the_reports_from_a_dataset_by_the_same_text",
+            exports::datafusion_computes_the_reports,
+        ),
+        test("a_month_of_a_dataset_is_replaced_whole", exports::a_month_of_a_dataset_is_replaced_whole),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),

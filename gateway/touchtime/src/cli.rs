@@ -371,17 +371,29 @@ pub struct ExplainArgs {
 pub struct ExportArgs {
     /// What to write.
     pub what: ExportWhat,
-    /// File to write; `-` for standard output.
+    /// File to write, `-` for standard output; for a dataset its folder.
     pub file: PathBuf,
-    /// Folder of the store.
-    #[arg(long, value_name = "DIR")]
-    pub store: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub input: Input,
+    /// Mapping of the extract.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Planned sessions, where the mapping says that they are in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// Form of the file.
     #[arg(long)]
     pub format: ExportFormat,
     /// Rule set of the session results.
     #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
     pub rules: String,
+    /// Of a dataset only this month, such as 2026-01; may be given several times. What it holds no longer is removed.
+    #[arg(long, value_name = "MONTH")]
+    pub month: Vec<crate::dataset::Month>,
+    /// Configuration of the collector, for the scanners' calendar and targets in a dataset.
+    #[arg(long, value_name = "FILE", requires = "store")]
+    pub config: Option<PathBuf>,
 }
 
 /// What can be exported.
@@ -391,6 +403,8 @@ pub enum ExportWhat {
     Events,
     /// Every session result.
     Sessions,
+    /// Lists and scanner sessions as a folder of Parquet files by trust and month, for SQL engines.
+    Dataset,
 }
 
 /// Forms of an export.

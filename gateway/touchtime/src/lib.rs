@@ -12,6 +12,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dataset;
 pub mod demo;
 pub mod explain;
 pub mod extract;

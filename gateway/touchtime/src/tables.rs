@@ -22,7 +22,7 @@ pub struct Table {
     /// The columns in order.
     pub header: &'static [&'static str],
     /// Where its columns are looked up first.
-    own: &'static [Described],
+    own: &'static [&'static [Described]],
 }
 
 /// A column.
@@ -67,7 +67,7 @@ impl Table {
 
     /// What is said of a column; a column that nothing is said of is a text without a meaning, which a test excludes.
     pub fn column(&self, name: &'static str) -> Described {
-        let found = self.own.iter().chain(SHARED).find(|column| column.name == name).copied();
+        let found = self.own.iter().copied().flatten().chain(SHARED).find(|column| column.name == name).copied();
         found.or_else(|| of_group(name)).unwrap_or(Described { name, kind: Kind::Text, unit: "", about: "" })
     }
 }
@@ -281,13 +281,13 @@ static EVENT: &[Described] = described! {
 };
 
 /// Each list.
-pub static LISTS: Table = Table { name: "sessions", about: "a theatre list", header: &SESSION_COLUMNS, own: LIST };
+pub static LISTS: Table = Table { name: "sessions", about: "a theatre list", header: &SESSION_COLUMNS, own: &[LIST] };
 /// Lists summed up.
 pub static GROUPS: Table = Table {
     name: "rooms, sites, trusts, system, specialties, teams, weeks, months",
     about: "the lists of a group; elective and emergency lists, and kinds of room, each have their own row",
     header: AggregateRow::COLUMNS,
-    own: OF_GROUP,
+    own: &[OF_GROUP],
 };
 /// What is said of a group's column is with the column, but for those of [`SHARED`] that mean something else there.
 static OF_GROUP: &[Described] = described! {
@@ -299,63 +299,154 @@ pub static SCANNER_SESSIONS: Table = Table {
     name: "scanner-sessions",
     about: "a scanner's planned session",
     header: SCANNER_SESSION_COLUMNS,
-    own: SCANNER_SESSION,
+    own: &[SCANNER_SESSION],
 };
 /// Scanner sessions summed up.
 pub static SCANNER_GROUPS: Table = Table {
     name: "scanners, scanner-months",
     about: "the sessions of a scanner, or of a scanner in a month",
     header: SCANNER_AGGREGATE_COLUMNS,
-    own: SCANNER_GROUP,
+    own: &[SCANNER_GROUP],
 };
 /// Hours of scanners.
 pub static SCANNER_HOURS: Table = Table {
     name: "scanner-hours",
     about: "an hour of a scanner in which an exam ended",
     header: SCANNER_HOUR_COLUMNS,
-    own: SCANNER_HOUR,
+    own: &[SCANNER_HOUR],
 };
 /// Weeks of scanners.
 pub static SCANNER_WEEKS: Table = Table {
     name: "scanner-weeks",
     about: "a week of a scanner, with control limits",
     header: SCANNER_WEEK_COLUMNS,
-    own: SCANNER_WEEK,
+    own: &[SCANNER_WEEK],
 };
 /// What a change did.
 pub static SCANNER_CHANGES: Table = Table {
     name: "scanner-change",
     about: "what a change did to a scanner",
     header: SCANNER_CHANGE_COLUMNS,
-    own: SCANNER_CHANGE,
+    own: &[SCANNER_CHANGE],
 };
 /// Splits of exams.
 pub static SCANNER_SPLITS: Table = Table {
     name: "scanner-splits",
     about: "a part of a site's exams",
     header: SCANNER_SPLIT_COLUMNS,
-    own: SCANNER_SPLIT,
+    own: &[SCANNER_SPLIT],
 };
 /// Protocols.
 pub static PROTOCOLS: Table =
-    Table { name: "protocols", about: "a protocol of the scanners", header: SPREAD_COLUMNS, own: PROTOCOL };
+    Table { name: "protocols", about: "a protocol of the scanners", header: SPREAD_COLUMNS, own: &[PROTOCOL] };
 /// From request to scan.
 pub static WAITS: Table = Table {
     name: "waiting",
     about: "a month of a kind of scanner on a site, from request to scan",
     header: WAITING_COLUMNS,
-    own: WAITING,
+    own: &[WAITING],
 };
 /// From scan to report.
 pub static REPORTS: Table = Table {
     name: "reporting",
     about: "a month of a kind of scanner on a site and an urgency, from scan to report",
     header: REPORTING_COLUMNS,
-    own: REPORTING,
+    own: &[REPORTING],
 };
 /// Events.
 pub static EVENTS: Table =
-    Table { name: "events", about: "a stored event, as it came", header: &EVENT_COLUMNS, own: EVENT };
+    Table { name: "events", about: "a stored event, as it came", header: &EVENT_COLUMNS, own: &[EVENT] };
+
+/// What a list has in a dataset beside its row.
+pub const LIST_MORE: [&str; 13] = [
+    "team",
+    "week",
+    "held",
+    "scheduled_capacity",
+    "first_planned_min",
+    "counted_min",
+    "cases_started",
+    "cases_outcome_unknown",
+    "cases_cancelled_qmco_like",
+    "day_cases",
+    "inpatients",
+    "class_unknown",
+    "early_finish_uncertain",
+];
+/// What a scanner session has in a dataset beside its row.
+pub const SCANNER_SESSION_MORE: [&str; 8] = [
+    "enough_observed",
+    "counted_completed",
+    "counted_inferred",
+    "counted_discontinued",
+    "counted_out_of_hours",
+    "counted_elsewhere",
+    "changeover_min",
+    "did_not_attend",
+];
+
+const LIST_FILE: [&str; SESSION_COLUMNS.len() - 1 + LIST_MORE.len()] = without_trust(&SESSION_COLUMNS, &LIST_MORE);
+const SCANNER_SESSION_FILE: [&str; SCANNER_SESSION_COLUMNS.len() - 1 + SCANNER_SESSION_MORE.len()] =
+    without_trust(SCANNER_SESSION_COLUMNS, &SCANNER_SESSION_MORE);
+
+/// The trust is the second column of a row; in a dataset it is in the path.
+pub const TRUST_AT: usize = 1;
+
+const fn without_trust<const N: usize>(row: &[&'static str], more: &[&'static str]) -> [&'static str; N] {
+    let mut all = [""; N];
+    let (mut from, mut to) = (0, 0);
+    while to < N {
+        if from == TRUST_AT {
+            from += 1;
+        }
+        all[to] = if from < row.len() { row[from] } else { more[from - row.len()] };
+        from += 1;
+        to += 1;
+    }
+    all
+}
+
+static LIST_FILE_OWN: &[Described] = described! {
+    team Text: "team of the frozen plan",
+    week Text: "ISO week of the local date, such as 2022-W01",
+    held Flag: "closed, with a started case and a plan that has a length: in the rates",
+    scheduled_capacity Flag: "planned early enough to count as capacity",
+    first_planned_min Minutes: "planned minutes of the first known plan",
+    counted_min Minutes: "capped minutes of the rule set's variant: the headline's numerator",
+    cases_started Count: "started",
+    cases_outcome_unknown Count: "open at closing: as many more may have been completed",
+    cases_cancelled_qmco_like Count: "cancelled on the day by the hospital for non-clinical reasons",
+    day_cases Count: "completed elective cases that were day cases",
+    inpatients Count: "completed elective cases that were inpatients",
+    class_unknown Count: "completed elective cases whose class is not known",
+    early_finish_uncertain Flag: "the last case is open: no early finish is counted",
+};
+
+static SCANNER_SESSION_FILE_OWN: &[Described] = described! {
+    enough_observed Flag: "enough was observed for a rate",
+    counted_completed Count: "accessions completed inside the plan that count in this session",
+    counted_inferred Count: "of exams with an inferred end, those that count in this session",
+    counted_discontinued Count: "of exams of which nothing was completed, those that count in this session",
+    counted_out_of_hours Count: "of exams that ended outside the plan, those that count in this session",
+    counted_elsewhere Count: "exams that count in another session: an accession counts once",
+    changeover_min Minutes: "sum of the known changeovers",
+    did_not_attend Count: "booked and did not attend",
+};
+
+/// Lists as they are in a dataset.
+pub static LIST_FILES: Table = Table {
+    name: "dataset: lists",
+    about: "a theatre list; its trust and month are in the path",
+    header: &LIST_FILE,
+    own: &[LIST, LIST_FILE_OWN],
+};
+/// Scanner sessions as they are in a dataset.
+pub static SCANNER_SESSION_FILES: Table = Table {
+    name: "dataset: scanner_sessions",
+    about: "a scanner session that has begun; its trust and month are in the path",
+    header: &SCANNER_SESSION_FILE,
+    own: &[SCANNER_SESSION, SCANNER_SESSION_FILE_OWN],
+};
 
 /// All of them.
 pub static ALL: &[&Table] = &[
@@ -371,6 +462,8 @@ pub static ALL: &[&Table] = &[
     &WAITS,
     &REPORTS,
     &EVENTS,
+    &LIST_FILES,
+    &SCANNER_SESSION_FILES,
 ];
 
 impl Described {
@@ -405,7 +498,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_a_column_that_no_table_has() {
         for table in ALL {
-            for column in table.own {
+            for column in table.own.iter().copied().flatten() {
                 assert!(table.header.contains(&column.name), "{} of {}", column.name, table.name);
             }
         }

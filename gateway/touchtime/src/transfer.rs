@@ -28,6 +28,7 @@ use utilisation::timeline::Precedence;
 use crate::Usage;
 use crate::cli::{ExportArgs, ExportFormat, ExportWhat, ImportArgs, ImportWhat};
 use crate::clock::{Clock, wall_now};
+use crate::dataset;
 use crate::measured::measure_store;
 use crate::output;
 use crate::parquet_file::{ParquetFile, ROWS_AT_ONCE};
@@ -70,7 +71,19 @@ struct Line<'a> {
 
 /// `touchtime export`
 pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
-    let reader = Reader::open(&arguments.store)?;
+    if arguments.what == ExportWhat::Dataset {
+        return dataset::export(arguments);
+    }
+    let Some(store) = &arguments.input.store else {
+        bail!(Usage(
+            "events and sessions are exported from a store (give --store DIR; of an extract see `report sessions`)"
+                .to_owned()
+        ));
+    };
+    if !arguments.month.is_empty() {
+        bail!(Usage("--month is for `export dataset`".to_owned()));
+    }
+    let reader = Reader::open(store)?;
     let to_stdout = arguments.file.as_os_str() == "-";
     if arguments.format == ExportFormat::Parquet && to_stdout && std::io::stdout().is_terminal() {
         bail!(Usage("--format parquet is not for a terminal (give a FILE)".to_owned()));
@@ -81,11 +94,12 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
             out.write_all(&events_in_parquet(&reader)?)?;
         }
         ExportWhat::Events => export_events(&reader, arguments.format, &mut *out)?,
+        // Answered before: it is a folder.
+        ExportWhat::Dataset => {}
         ExportWhat::Sessions => {
             let rules = rule_set(&arguments.rules)?;
             let precedence = Precedence::new(reader.precedence()?);
-            let (sessions, remainder) =
-                measure_store(&reader, &precedence, &rules, Clock::of_store(&arguments.store)?.now())?;
+            let (sessions, remainder) = measure_store(&reader, &precedence, &rules, Clock::of_store(store)?.now())?;
             remainder.say();
             match arguments.format {
                 ExportFormat::Csv => {

@@ -41,7 +41,7 @@ use result::ScannerRoomResult;
 use rules::{Closure, ScannerRules};
 use session::Circumstances;
 
-pub use aggregate::{By, ProtocolSpread, ScannerAggregate, aggregate, duration_spread};
+pub use aggregate::{By, ProtocolSpread, ScannerAggregate, aggregate, duration_spread, each};
 
 /// Under which rules, closures and targets a room is measured.
 #[derive(Debug, Clone, Copy)]

@@ -147,6 +147,16 @@ pub fn aggregate(sessions: &[ScannerSession], by: By) -> Vec<ScannerAggregate> {
     groups.into_values().collect()
 }
 
+/// Each session that has begun, with what it adds to the sums: an accession that counts in another session is left out.
+pub fn each(sessions: &[ScannerSession]) -> impl Iterator<Item = (&ScannerSession, ScannerAggregate)> {
+    let homes = homes(begun(sessions));
+    begun(sessions).map(move |session| {
+        let mut own = ScannerAggregate::empty(Named { site: None, room: None, month: None }, session);
+        own.add(session, &homes);
+        (session, own)
+    })
+}
+
 /// What the sessions of a group have in common, as its row says it.
 pub(super) struct Named {
     pub site: Option<String>,
