@@ -19,6 +19,8 @@ const MOST_HOURS: i64 = 30;
 const WIDE_PIXELS: f64 = 680.0;
 /// About so many pixels it is wide on a telephone.
 const NARROW_PIXELS: f64 = 360.0;
+/// Half the width of the now label, in pixels.
+const HALF_LABEL: f64 = 26.0;
 
 /// From the first full hour to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +141,9 @@ impl Axis {
 
     /// The hours and the now label above the rows.
     pub(crate) fn heading(self, local: Local, now: UtcMillis) -> Markup {
-        let near_now = |at: UtcMillis| self.holds(now) && (self.share(at) - self.share(now)).abs() * WIDE_PIXELS < 42.0;
+        let near_now = |at: UtcMillis, pixels: f64| {
+            self.holds(now) && (self.share(at) - self.share(now)).abs() * pixels < HALF_LABEL + 16.0
+        };
         // On a narrow screen every second hour has room for its label, and fewer where the day is long.
         let hours = self.hours().count();
         let (every, every_narrow) = if hours > 20 {
@@ -152,20 +156,29 @@ impl Axis {
         html! {
             svg.axis height="30" aria-hidden="true" {
                 @for (i, at) in self.hours().enumerate() {
-                    @if i % every == 0 && !near_now(at) {
-                        text x=(self.x(at)) y="25" class={ "mid t14 t-dim" @if i % every_narrow != 0 { " w60" } } {
+                    @if i % every == 0 {
+                        text x=(self.x(at)) y="25" class={ "mid t14 t-dim" @if i % every_narrow != 0 || near_now(at, NARROW_PIXELS) { " w60" } @if near_now(at, WIDE_PIXELS) { " under" } } {
                             (local.time(at).get(..2).unwrap_or_default())
                         }
                     }
                 }
                 @if self.holds(now) {
                     svg.now-label x=(self.x(now)) y="0" width="1" height="1" {
-                        rect x="-26" y="8" width="52" height="22" class="f-ink" {}
-                        text x="0" y="24.5" class="mid t16 bold on-ink" { (local.time(now)) }
+                        g transform=(format!("translate({:.0})", self.label_shift(now))) {
+                            rect x="-26" y="8" width="52" height="22" class="f-ink" {}
+                            text x="0" y="24.5" class="mid t16 bold on-ink" { (local.time(now)) }
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// How far the now label stands beside its line, so that no edge of a narrow screen cuts it. The script knows the
+    /// real width and corrects it.
+    fn label_shift(self, now: UtcMillis) -> f64 {
+        let at = self.share(now) * NARROW_PIXELS;
+        (HALF_LABEL - at).max(0.0) - (at + HALF_LABEL - NARROW_PIXELS).max(0.0)
     }
 
     /// The now line of a row.
@@ -188,6 +201,8 @@ mod tests {
         assert_eq!((local.time(axis.from), local.time(axis.to)), ("06:45".into(), "18:15".into()));
         assert_eq!(axis.hours().count(), 12);
         assert_eq!(axis.x(axis.from), "0.000%");
+        let shifts = [axis.from, at(12, 0), axis.to].map(|now| axis.label_shift(now));
+        assert_eq!(shifts, [26.0, 0.0, -26.0], "the label stays on the screen");
         assert_eq!(Axis::around(local, 8, []), None);
     }
 

@@ -5,7 +5,9 @@ use room_events::Token;
 use utilisation::quantity::Minutes;
 use utilisation::result::SessionState;
 use utilisation::scanner::arithmetic::{percent, sums};
-use utilisation::scanner::result::{ExamState, ScannerFigures, ScannerSession, StepExclusion, StepResult};
+use utilisation::scanner::result::{
+    BookingState, ExamState, ScannerFigures, ScannerSession, StepExclusion, StepResult,
+};
 
 use crate::axis::Axis;
 use crate::live::Wish;
@@ -204,37 +206,57 @@ fn exams(session: &ScannerSession, local: Local) -> Markup {
     }
 }
 
+/// What became of each booking, and how long after its time it began.
 fn bookings(session: &ScannerSession, local: Local) -> Markup {
     html! {
         @if !session.bookings.is_empty() {
             h2 { "Bookings" }
             div.scroll { table {
-                thead { tr { th.n { "At" } th.n { "Minutes" } th { "Booking" } th { "State" } } }
-                tbody { @for booking in &session.bookings { tr {
-                    td.n { @if let Some(at) = booking.start { (local.exact_time(at)) } }
-                    td.n { @if let Some(minutes) = booking.minutes { (minutes) } }
-                    td { (short_token(&booking.id)) }
-                    td { @if booking.cancelled { "cancelled" } @else { "booked" } }
-                } } }
+                thead { tr { th.n { "At" } th.n { "Minutes" } th.n { "Began" } th.n { "Late, min" } th { "Exam" } th { "State" } } }
+                tbody { @for booking in &session.bookings {
+                    @let exam = session.exam_of(booking);
+                    @let began = exam.and_then(|exam| session.start_of(exam));
+                    tr {
+                        td.n { @if let Some(at) = booking.start { (local.exact_time(at)) } }
+                        td.n { @if let Some(minutes) = booking.minutes { (minutes) } }
+                        td.n { @if let Some(at) = began { (local.time(at)) } }
+                        td.n { @if let (Some(due), Some(at)) = (booking.start, began) { (format!("{:+}", Minutes::between(due, at).millis() / 60_000)) } }
+                        td { (short_token(&booking.id)) }
+                        td { (became(booking.state, exam.map(|exam| exam.state))) }
+                    }
+                } }
             } }
         }
     }
 }
 
+/// A booking that was cancelled and performed all the same was performed.
+const fn became(booking: BookingState, exam: Option<ExamState>) -> &'static str {
+    match (exam, booking) {
+        (Some(state), _) => state.name(),
+        (None, BookingState::Booked) => "booked",
+        (None, BookingState::Cancelled) => "cancelled",
+        (None, BookingState::DidNotAttend) => "did not attend",
+    }
+}
+
 fn steps(session: &ScannerSession, local: Local) -> Markup {
+    // Where no image was told of, two columns would be empty.
+    let with_images = session.steps.iter().any(|step| step.acquired.is_some());
     html! {
         h2 { "Steps" }
         div.scroll { table {
             thead { tr {
                 th { "Step" } th { "Exams" } th { "Protocol" } th { "State" } th.n { "From" } th.n { "To" } th.n { "Minutes" }
-                th.n { "First image" } th.n { "Last image" } th.n { "Changeover before" } th { "Remark" }
+                @if with_images { th.n { "First image" } th.n { "Last image" } }
+                th.n { "Changeover before" } th { "Remark" }
             } }
-            tbody { @for step in &session.steps { (step_row(step, local)) } }
+            tbody { @for step in &session.steps { (step_row(step, with_images, local)) } }
         } }
     }
 }
 
-fn step_row(step: &StepResult, local: Local) -> Markup {
+fn step_row(step: &StepResult, with_images: bool, local: Local) -> Markup {
     let remark = match (step.excluded, step.reason, step.end) {
         (Some(reason), _, _) => why(reason),
         (None, Some(code), _) => format!("DCM {code}"),
@@ -250,8 +272,10 @@ fn step_row(step: &StepResult, local: Local) -> Markup {
             td.n { (local.exact_time(step.start)) }
             td.n { @if let Some(end) = step.end { (local.exact_time(end)) } }
             td.n { @if let Some(end) = step.end { (exact(Minutes::between(step.start, end))) } }
-            td.n { @if let Some(acquired) = step.acquired { (local.exact_time(acquired.first)) } }
-            td.n { @if let Some(acquired) = step.acquired { (local.exact_time(acquired.last)) } }
+            @if with_images {
+                td.n { @if let Some(acquired) = step.acquired { (local.exact_time(acquired.first)) } }
+                td.n { @if let Some(acquired) = step.acquired { (local.exact_time(acquired.last)) } }
+            }
             td.n { @if let Some(changeover) = step.changeover_before { (exact(changeover)) } }
             td { (remark) }
         }

@@ -56,7 +56,9 @@ pub(crate) fn scanner_row(view: &ScannerView<'_>, context: &RowContext<'_>) -> M
                         span.for { span data-since=(since.millis()) { (passed(Minutes::between(since, view.now))) } small { " min" } }
                     }
                 }
-                div.d { (detail(view, context.local)) }
+                @let detail = detail(view, context.local);
+                // A narrow screen has no room for the unit.
+                div.d { @match detail.strip_suffix(" min") { Some(rest) => { (rest) span.w60 { " min" } }, None => (detail) } }
             }
             div.tl { @if let Some(axis) = context.axis { (timeline(view, axis)) } }
             @match view.session {

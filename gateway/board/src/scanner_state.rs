@@ -6,7 +6,7 @@ use room_events::UtcMillis;
 use utilisation::quantity::Minutes;
 use utilisation::result::SessionState;
 use utilisation::rules::RuleSet;
-use utilisation::scanner::result::{ExamState, ScanBooking, ScannerSession, StepResult};
+use utilisation::scanner::result::{BookingState, ExamState, ScanBooking, ScannerSession, StepResult};
 use utilisation::scanner::rules::ClosedFor;
 
 use crate::room_state::full_minute;
@@ -176,11 +176,11 @@ pub(crate) fn counted(session: &ScannerSession) -> impl DoubleEndedIterator<Item
 /// A booking has the token of its exam, so one that has begun is known. Where no booking of the session meets an exam,
 /// its source has other tokens, and those whose time has come count as begun.
 fn to_come(session: &ScannerSession, now: UtcMillis) -> usize {
-    let has_begun = |booking: &ScanBooking| session.exams.iter().any(|exam| exam.id == booking.id);
+    let has_begun = |booking: &ScanBooking| session.exam_of(booking).is_some();
     let meet = session.bookings.iter().any(has_begun);
     let is_to_come = |booking: &&ScanBooking| {
         let waits = if meet { !has_begun(booking) } else { booking.start.is_some_and(|at| at >= now) };
-        !booking.cancelled && waits
+        booking.state == BookingState::Booked && waits
     };
     session.bookings.iter().filter(is_to_come).count()
 }

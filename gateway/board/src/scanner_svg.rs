@@ -8,7 +8,7 @@
 use maud::{Markup, html};
 use room_events::UtcMillis;
 use utilisation::quantity::Minutes;
-use utilisation::scanner::result::{ExamState, ScannerSession, StepResult};
+use utilisation::scanner::result::{BookingState, ExamState, ScanBooking, ScannerSession, StepResult};
 
 use crate::axis::{Axis, Fit};
 use crate::scanner_state::{IDLE_AFTER, ScanState, ScannerView, counted};
@@ -64,7 +64,8 @@ fn window(session: &ScannerSession, axis: Axis) -> Markup {
 }
 
 fn bookings(session: &ScannerSession, view: &ScannerView<'_>, axis: Axis) -> Markup {
-    let to_come = session.bookings.iter().filter(|booking| !booking.cancelled && view.silent.is_none());
+    let waits = |booking: &&ScanBooking| booking.state == BookingState::Booked && session.exam_of(booking).is_none();
+    let to_come = session.bookings.iter().filter(waits).filter(|_| view.silent.is_none());
     let outlines = to_come.filter_map(|booking| {
         let from = booking.start.filter(|at| *at >= view.now)?;
         Some((from.plus_millis(45_000), from.plus_minutes(i64::from(booking.minutes?)).plus_millis(-45_000)))

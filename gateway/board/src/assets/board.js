@@ -18,7 +18,7 @@
   });
   addEventListener("DOMContentLoaded", start);
 
-  const BEAT = 10_000, STALE = 25_000, OLD = 15_000, SORT = 30_000, PAUSE = 1_000;
+  const BEAT = 10_000, STALE = 25_000, OLD = 15_000, SORT = 30_000, PAUSE = 1_000, HALF = 26;
   const byId = id => document.getElementById(id);
   // The site's clock: `now` at the moment of `at`, running at `rate`.
   const clock = { now: 0, rate: 1, offset: 0, at: 0 };
@@ -144,7 +144,17 @@
     if (!(x >= 0 && x <= 100)) return;
     for (const line of rooms.querySelectorAll("line.now")) { line.setAttribute("x1", x + "%"); line.setAttribute("x2", x + "%"); }
     const label = rooms.querySelector(".now-label");
-    if (label) { label.setAttribute("x", x + "%"); setText(label.querySelector("text"), hhmm(now)); }
+    if (!label) return;
+    label.setAttribute("x", x + "%");
+    setText(label.querySelector("text"), hhmm(now));
+    // No edge cuts the label, and it hides the hours that it would stand on.
+    const axis = label.ownerSVGElement, width = axis.getBoundingClientRect().width, at = width * x / 100;
+    const shift = Math.max(0, HALF - at) - Math.max(0, at + HALF - width);
+    label.firstElementChild.setAttribute("transform", `translate(${shift})`);
+    for (const hour of axis.querySelectorAll(":scope > text")) {
+      const away = Math.abs(width * parseFloat(hour.getAttribute("x")) / 100 - at - shift);
+      hour.classList.toggle("under", away < HALF + 12);
+    }
   }
 
   // Two missed signs of life: nothing on the page may pass for the present.

@@ -255,7 +255,11 @@ async fn a_scanner_session_shows_steps_exams_what_is_left_out_and_the_arithmetic
         discontinued("13:04", "13:12", 110_501),
         step("13:19", ".."),
     ]);
-    let day = scanner(mri, steps, booked(&["13:30"], 25), now, now);
+    let mut bookings = booked(&["12:00", "13:10", "13:30"], 25);
+    let reason = room_events::Label::fitted("did not attend");
+    bookings[0].cancelled = Some(utilisation::facts::Cancelled { at: at("12:15"), class: None, reason });
+    bookings[1].id = steps[11].id;
+    let day = scanner(mri, steps, bookings, now, now);
     let html = page(FixedSource::new(site(vec![day], now)), "/lists/main.mri-1.2022-02-11.0800").await;
     assert!(html.contains("id=\"check\" data-row=\"scanner-mri-1\""), "the page follows the row of its room");
     assert!(html.contains("data-live=\"/events?site=main&amp;date=2022-02-11\""), "on the board of its day");
@@ -271,7 +275,13 @@ async fn a_scanner_session_shows_steps_exams_what_is_left_out_and_the_arithmetic
         "at 13:19 has begun and not ended: not counted yet",
         "12:30–13:00 Break: not operational",
         "MR knee completed 08:05 08:25 20",
-        "13:30 25",
+        // The one that began, the one that did not come, the one that is waited for; no image was told of.
+        "12:00 25 3b07f0 did not attend",
+        "13:10 25 13:19 +9 af7936 provisional",
+        "13:30 25 7776e3 booked",
+        "did not attend 1 of 3 booked",
+        "acquisition none no image was told of",
+        "From To Minutes Changeover before",
         "DCM 110501",
     ] {
         assert!(words.contains(expected), "{expected:?} is missing in:\n{words}");

@@ -34,7 +34,7 @@ pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
     sums.push(share("productive", f.productive, f.productive_utilisation()));
     let each: Vec<String> = f.changeovers.iter().copied().map(minutes).collect();
     sums.extend([
-        sum("acquisition", format!("{} min", minutes(f.acquired)), "from first to last image of each step".to_owned()),
+        acquisition(session),
         sum("unknown", format!("{} min", minutes(f.unknown)), "of steps without an end".to_owned()),
         sum(
             "changeover",
@@ -55,6 +55,17 @@ pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
         sum("out of hours", f.out_of_hours_exams.to_string(), "exams ended outside the plan".to_owned()),
     ]);
     sums
+}
+
+/// Where no image was told of, the time in which images were taken is not known.
+fn acquisition(session: &ScannerSession) -> Sum {
+    let told = session.steps.iter().any(|step| step.acquired.is_some());
+    let (value, how) = if told {
+        (format!("{} min", minutes(session.figures.acquired)), "from first to last image of each step")
+    } else {
+        (or_none(None), "no image was told of")
+    };
+    Sum { name: "acquisition", value, how: how.to_owned() }
 }
 
 fn rate(f: &ScannerFigures) -> Sum {

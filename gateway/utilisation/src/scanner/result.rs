@@ -221,8 +221,31 @@ pub struct ScanBooking {
     pub start: Option<UtcMillis>,
     /// For so many minutes.
     pub minutes: Option<u16>,
-    /// It was cancelled, by a patient who did not attend too.
-    pub cancelled: bool,
+    /// Whether it still stands.
+    pub state: BookingState,
+}
+
+/// Whether a booking still stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BookingState {
+    /// It does.
+    Booked,
+    /// It was cancelled.
+    Cancelled,
+    /// The patient did not come.
+    DidNotAttend,
+}
+
+impl ScannerSession {
+    /// The exam that a booking became, if it has begun: both have the token of its number.
+    pub fn exam_of(&self, booking: &ScanBooking) -> Option<&ExamResult> {
+        self.exams.iter().find(|exam| exam.id == booking.id)
+    }
+
+    /// When the first step of an exam began.
+    pub fn start_of(&self, exam: &ExamResult) -> Option<UtcMillis> {
+        self.steps.iter().filter(|step| exam.steps.contains(&step.id)).map(|step| step.start).min()
+    }
 }
 
 /// So many in that time, for an hour; absent for no time.

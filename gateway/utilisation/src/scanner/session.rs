@@ -7,7 +7,7 @@ use room_events::{RoomKind, Token, UtcMillis};
 use super::Conditions;
 use super::exams::{Exam, Placed};
 use super::result::{
-    ClosedStretch, ExamResult, ExamState, HourResult, Patients, ScanBooking, ScannerFigures, ScannerFlag,
+    BookingState, ClosedStretch, ExamResult, ExamState, HourResult, Patients, ScanBooking, ScannerFigures, ScannerFlag,
     ScannerSession, StepExclusion, StepResult,
 };
 use super::rules::{ClosedFor, ScannerRules, closed};
@@ -267,11 +267,16 @@ impl Circumstances<'_> {
             let did_not = &self.under.scanner.did_not_attend;
             let is_dna = reason.is_some_and(|said| did_not.iter().any(|dna| dna.eq_ignore_ascii_case(said.as_str())));
             figures.did_not_attend += u32::from(is_dna);
-            let (id, start, minutes) = (case.id, case.booked_start, case.booked_minutes);
-            bookings.push(ScanBooking { id, start, minutes, cancelled: case.cancelled.is_some() });
+            let state = match &case.cancelled {
+                None => BookingState::Booked,
+                Some(_) if is_dna => BookingState::DidNotAttend,
+                Some(_) => BookingState::Cancelled,
+            };
+            bookings.push(ScanBooking { id: case.id, start: case.booked_start, minutes: case.booked_minutes, state });
         }
         bookings.sort_by_key(|booking| (booking.start, booking.id));
-        figures.median_slot = median(bookings.iter().filter(|booking| !booking.cancelled).filter_map(|b| b.minutes));
+        figures.median_slot =
+            median(bookings.iter().filter(|b| b.state == BookingState::Booked).filter_map(|b| b.minutes));
         bookings
     }
 
