@@ -32,6 +32,8 @@ pub enum Peer {
     DuckDb,
     /// A Python with PyPI's `datafusion`: the same.
     DataFusion,
+    /// A Python with PyPI's `openpyxl`: reads workbooks.
+    OpenPyxl,
 }
 
 impl Peer {
@@ -51,6 +53,7 @@ impl Peer {
             Self::InfluxDb => &["/usr/bin/influxd", "/usr/sbin/influxd"],
             Self::Pynetdicom => return Self::Mosquitto.program().and_then(|_| python_with("pynetdicom")),
             Self::DuckDb => return python_with("duckdb"),
+            Self::OpenPyxl => return python_with("openpyxl"),
             Self::DataFusion => return python_with("datafusion"),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())

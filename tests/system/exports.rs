@@ -133,3 +133,36 @@ pub fn a_month_of_a_dataset_is_replaced_whole() {
     let names = std::fs::read_dir(file("2022-01").parent().expect("a folder")).expect("read").count();
     assert_eq!(names, 1, "nothing is left beside the file");
 }
+
+pub fn openpyxl_reads_the_workbook() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let book = dir.path().join("book.xlsx");
+    report("all", "xlsx", &book, &[]);
+    let mut compare = python(Peer::OpenPyxl, "workbook_equals_csv.py");
+    compare.arg(&book);
+    for by in ["system", "rooms", "specialties", "months", "weeks", "sessions"] {
+        let file = dir.path().join(format!("{by}.csv"));
+        report(by, "csv", &file, &[]);
+        compare.arg(format!("{by}={}", file.display()));
+    }
+    run(&mut compare).good();
+
+    let store = store_with_a_day(dir.path());
+    let write = |by: &str, format: &str, file: &Path| {
+        run(touchtime().args(["report", by, "--format", format, "--store"]).arg(&store).arg("--output").arg(file))
+            .good();
+    };
+    write("all", "xlsx", &book);
+    let mut compare = python(Peer::OpenPyxl, "workbook_equals_csv.py");
+    compare.arg(&book);
+    for by in ["scanners", "scanner-sessions", "scanner-hours", "scanner-weeks", "protocols"] {
+        let file = dir.path().join(format!("{by}.csv"));
+        write(by, "csv", &file);
+        compare.arg(format!("{by}={}", file.display()));
+    }
+    run(&mut compare).good();
+
+    let refused = run(touchtime().args(["report", "all", "--store"]).arg(&store));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("--format xlsx"), "{}", refused.err);
+}

@@ -43,6 +43,11 @@ fn main() -> std::process::ExitCode {
             "datafusion_computes_the_reports_from_a_dataset_by_the_same_text",
             exports::datafusion_computes_the_reports,
         ),
+        needs(
+            Peer::OpenPyxl,
+            "openpyxl_reads_a_workbook_with_the_values_of_the_csv",
+            exports::openpyxl_reads_the_workbook,
+        ),
         test("a_month_of_a_dataset_is_replaced_whole", exports::a_month_of_a_dataset_is_replaced_whole),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),

@@ -268,6 +268,8 @@ pub enum ReportBy {
     Waiting,
     /// From scan to report, by site, kind of scanner, urgency and month.
     Reporting,
+    /// All of these that have rows, as the sheets of a workbook (with `--format xlsx`).
+    All,
 }
 
 impl ReportBy {
@@ -293,6 +295,7 @@ impl ReportBy {
             Self::Protocols => "protocols",
             Self::Waiting => "waiting",
             Self::Reporting => "reporting",
+            Self::All => "all",
         }
     }
 }
@@ -310,6 +313,8 @@ pub enum ReportFormat {
     Ndjson,
     /// Apache Parquet, for other engines.
     Parquet,
+    /// An Excel workbook.
+    Xlsx,
 }
 
 impl ReportFormat {
@@ -321,6 +326,7 @@ impl ReportFormat {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Parquet => "parquet",
+            Self::Xlsx => "xlsx",
         }
     }
 
@@ -328,7 +334,7 @@ impl ReportFormat {
     pub const fn is_binary(self) -> bool {
         match self {
             Self::Table | Self::Csv | Self::Json | Self::Ndjson => false,
-            Self::Parquet => true,
+            Self::Parquet | Self::Xlsx => true,
         }
     }
 }

@@ -38,6 +38,7 @@ pub mod transfer;
 pub mod two_threads;
 pub mod upkeep;
 pub mod waiting_report;
+pub mod workbook;
 
 use std::process::ExitCode;
 

@@ -31,7 +31,10 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     {
         bail!(Usage(format!("--from {from} is after --to {to} (swap them)")));
     }
-    let takes_change = matches!(arguments.by, ReportBy::ScannerChange | ReportBy::ScannerWeeks);
+    if arguments.by == ReportBy::All && arguments.format != ReportFormat::Xlsx {
+        bail!(Usage("all tables together make a workbook (give --format xlsx --output FILE)".to_owned()));
+    }
+    let takes_change = matches!(arguments.by, ReportBy::ScannerChange | ReportBy::ScannerWeeks | ReportBy::All);
     if arguments.on.is_some() && !takes_change {
         bail!(Usage(
             "--on is for `report scanner-change` and `report scanner-weeks` (for others use --from and --to)"
@@ -39,11 +42,11 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
         ));
     }
     if let Some(by) = waiting_report::By::of(arguments.by) {
-        waiting_report::run(arguments, by, &mut out)?;
+        waiting_report::run(arguments, &[by], &mut out)?;
         return out.finish();
     }
-    if let Some(by) = scanner_report::By::of(arguments.by) {
-        scanner_report::run(arguments, by, rules, &mut out)?;
+    if scanner_report::By::of(arguments.by).is_some() {
+        scanner_report::run(arguments, &[arguments.by], rules, &mut out)?;
         return out.finish();
     }
     if let (ReportBy::Sessions, ReportFormat::Csv, Some(cases), Some(mapping)) =
@@ -57,9 +60,48 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     remainder.say();
     sessions.retain(|session| dates.include(session.local_date));
     tell_empty_plans(&sessions);
-    write(arguments.by, &sessions, &rules, &mut out)?;
+    if arguments.by != ReportBy::All {
+        write(arguments.by, &sessions, &rules, &mut out)?;
+        return out.finish();
+    }
+    if !sessions.is_empty() {
+        for by in THEATRES {
+            write(*by, &sessions, &rules, &mut out)?;
+        }
+    }
+    if let Some(dir) = &arguments.input.store
+        && Reader::open(dir)?.rooms()?.iter().any(|row| !measured::room_of(row).kind.is_theatre_like())
+    {
+        let changes: &[ReportBy] = if arguments.on.is_some() { &[ReportBy::ScannerChange] } else { &[] };
+        scanner_report::run(arguments, &[SCANNERS, changes].concat(), rules, &mut out)?;
+        waiting_report::run(arguments, &[waiting_report::By::Waiting, waiting_report::By::Reporting], &mut out)?;
+    }
     out.finish()
 }
+
+/// The sheets of lists in a workbook.
+const THEATRES: &[ReportBy] = &[
+    ReportBy::System,
+    ReportBy::Trusts,
+    ReportBy::Sites,
+    ReportBy::Rooms,
+    ReportBy::Specialties,
+    ReportBy::Teams,
+    ReportBy::Months,
+    ReportBy::Weeks,
+    ReportBy::Sessions,
+];
+
+/// The sheets of scanners in a workbook.
+const SCANNERS: &[ReportBy] = &[
+    ReportBy::Scanners,
+    ReportBy::ScannerMonths,
+    ReportBy::ScannerWeeks,
+    ReportBy::ScannerSplits,
+    ReportBy::Protocols,
+    ReportBy::ScannerHours,
+    ReportBy::ScannerSessions,
+];
 
 /// A plan that ends at or before its start is a slip in the source; its list counts in no rate.
 fn tell_empty_plans(sessions: &[SessionResult]) {
@@ -202,7 +244,8 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
         | ReportBy::ScannerSplits
         | ReportBy::Protocols
         | ReportBy::Waiting
-        | ReportBy::Reporting => return None,
+        | ReportBy::Reporting
+        | ReportBy::All => return None,
     })
 }
 

@@ -70,18 +70,19 @@ impl By {
             | ReportBy::Weeks
             | ReportBy::Months
             | ReportBy::Waiting
-            | ReportBy::Reporting => None,
+            | ReportBy::Reporting
+            | ReportBy::All => None,
         }
     }
 }
 
-/// Writes a report of scanner rooms.
-pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut TableWriter) -> anyhow::Result<()> {
+/// Writes reports of scanner rooms.
+pub fn run(arguments: &ReportArgs, reports: &[ReportBy], rules: RuleSet, out: &mut TableWriter) -> anyhow::Result<()> {
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("scanners are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
     let now = Clock::of_store(dir)?.now();
-    let change = change_date(arguments, by)?;
+    let change = change_date(arguments)?;
     let reader = Reader::open(dir)?;
     let settings = scanner_explain::settings(arguments.config.as_deref(), rules)?;
     let precedence = Precedence::new(reader.precedence()?);
@@ -95,16 +96,22 @@ pub fn run(arguments: &ReportArgs, by: By, rules: RuleSet, out: &mut TableWriter
     }
     say_why_empty(&rooms, dir);
     let sessions: Vec<ScannerSession> = rooms.iter().flat_map(|room| room.result.sessions.iter().cloned()).collect();
-    if matches!(by, By::Week | By::Change) {
-        // Where sites lie in several zones, a week is over when it is so in all of them.
-        let todays = rooms.iter().map(|room| local_date(now, room.room.zone));
-        let today = todays.min().unwrap_or_else(|| local_date(now, chrono_tz::UTC));
-        if let Some(on) = change.filter(|on| *on > today) {
-            bail!(Usage(format!("--on {on} is still to come: there is nothing after it (give a date up to {today})")));
-        }
-        return write_weeks(arguments, by, &weekly_rates(&sessions, change, today), change, out);
+    // Where sites lie in several zones, a week is over when it is so in all of them.
+    let todays = rooms.iter().map(|room| local_date(now, room.room.zone));
+    let today = todays.min().unwrap_or_else(|| local_date(now, chrono_tz::UTC));
+    if let Some(on) = change.filter(|on| *on > today) {
+        bail!(Usage(format!("--on {on} is still to come: there is nothing after it (give a date up to {today})")));
     }
-    write(arguments, by, &rooms, &sessions, &settings, out)
+    for report in reports {
+        match By::of(*report) {
+            Some(by @ (By::Week | By::Change)) => {
+                write_weeks(report.name(), by, &weekly_rates(&sessions, change, today), change, out)?;
+            }
+            Some(by) => write(report.name(), by, &rooms, &sessions, &settings, out)?,
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 fn local_date(at: UtcMillis, zone: Tz) -> NaiveDate {
@@ -112,8 +119,8 @@ fn local_date(at: UtcMillis, zone: Tz) -> NaiveDate {
 }
 
 /// A change needs a date; weeks may have one.
-fn change_date(arguments: &ReportArgs, by: By) -> anyhow::Result<Option<NaiveDate>> {
-    if by == By::Change && arguments.on.is_none() {
+fn change_date(arguments: &ReportArgs) -> anyhow::Result<Option<NaiveDate>> {
+    if arguments.by == ReportBy::ScannerChange && arguments.on.is_none() {
         bail!(Usage(
             "scanner-change compares before with after: give the first date after the change (--on DATE)".to_owned()
         ));
@@ -122,13 +129,12 @@ fn change_date(arguments: &ReportArgs, by: By) -> anyhow::Result<Option<NaiveDat
 }
 
 fn write_weeks(
-    arguments: &ReportArgs,
+    name: &'static str,
     by: By,
     units: &[WeeklyRates],
     change: Option<NaiveDate>,
     out: &mut TableWriter,
 ) -> anyhow::Result<()> {
-    let name = arguments.by.name();
     let names: Vec<Vec<String>> = units.iter().map(|unit| unit.weeks.iter().map(Week::name).collect()).collect();
     match (by, change) {
         (By::Change, Some(on)) => {
@@ -170,7 +176,7 @@ fn say_strays(rooms: &[MeasuredScanner]) {
 }
 
 fn write(
-    arguments: &ReportArgs,
+    name: &'static str,
     by: By,
     rooms: &[MeasuredScanner],
     sessions: &[ScannerSession],
@@ -183,7 +189,6 @@ fn write(
         settings.rules.name,
         settings.scanner.least_observed * 100.0,
     );
-    let name = arguments.by.name();
     let mut write = |table, rows, shown| out.table(Content { table, name, rows, shown, note: &note });
     match by {
         By::Group(group) => {

@@ -11,6 +11,7 @@ use crate::cli::{Format, ReportFormat};
 use crate::output::{self, Column, Ink, Row, write_rows};
 use crate::parquet_file::ParquetFile;
 use crate::tables::Table;
+use crate::workbook::Book;
 
 /// One table of a report.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct TableWriter {
     out: Box<dyn Write>,
     format: ReportFormat,
     ink: Ink,
+    workbook: Book,
 }
 
 impl std::fmt::Debug for TableWriter {
@@ -48,7 +50,7 @@ impl TableWriter {
             bail!(Usage(format!("--format {} is not for a terminal (give --output FILE)", format.name())));
         }
         let ink = if file.is_some() { Ink::PLAIN } else { Ink::for_stdout() };
-        Ok(Self { out: output::open(file)?, format, ink })
+        Ok(Self { out: output::open(file)?, format, ink, workbook: Book::default() })
     }
 
     /// The form of the output.
@@ -81,6 +83,7 @@ impl TableWriter {
                 self.out.write_all(&file.into_bytes()?)?;
                 return Ok(());
             }
+            ReportFormat::Xlsx => return self.workbook.add(table, name, &rows, note),
         };
         write_rows(&mut *self.out, plain, table.header, &rows, shown, note, self.ink)?;
         Ok(())
@@ -88,6 +91,9 @@ impl TableWriter {
 
     /// Writes what is still to be written.
     pub fn finish(mut self) -> anyhow::Result<()> {
+        if self.format == ReportFormat::Xlsx {
+            self.out.write_all(&self.workbook.into_bytes()?)?;
+        }
         self.out.flush()?;
         Ok(())
     }

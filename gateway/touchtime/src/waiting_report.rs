@@ -53,7 +53,8 @@ impl By {
             | ReportBy::ScannerWeeks
             | ReportBy::ScannerChange
             | ReportBy::ScannerSplits
-            | ReportBy::Protocols => None,
+            | ReportBy::Protocols
+            | ReportBy::All => None,
         }
     }
 }
@@ -123,8 +124,8 @@ const fn column(name: &'static str, heading: &'static str) -> Column {
     Column { name, heading, upper: None }
 }
 
-/// Writes the report.
-pub fn run(arguments: &ReportArgs, by: By, out: &mut TableWriter) -> anyhow::Result<()> {
+/// Writes the reports.
+pub fn run(arguments: &ReportArgs, reports: &[By], out: &mut TableWriter) -> anyhow::Result<()> {
     let Some(dir) = &arguments.input.store else {
         bail!(Usage("exams are reported from a store: extracts hold theatre cases (give --store DIR)".to_owned()));
     };
@@ -141,31 +142,35 @@ pub fn run(arguments: &ReportArgs, by: By, out: &mut TableWriter) -> anyhow::Res
         say("no order, scan or report of an exam is stored (orders and reports come by HL7: docs/hl7.md)");
     }
     let months: Vec<(String, Month)> = months(&exams, arguments, now);
-    match by {
-        By::Waiting => {
-            let units: Vec<_> = months
-                .iter()
-                .flat_map(|(name, month)| waiting(&exams, *month, zone, now).into_iter().map(move |row| (name, row)))
-                .collect();
-            let rows: Vec<Row<'_>> = units.iter().map(|(name, (unit, of))| waiting_row(name, unit, of)).collect();
-            let note = "days from request to scan; waiting = at the month's end, or now";
-            out.table(Content { table: &tables::WAITS, name: "waiting", rows, shown: WAITING_TABLE, note })?;
-        }
-        By::Reporting => {
-            let units: Vec<_> = months
-                .iter()
-                .flat_map(|(name, month)| {
-                    reporting(&exams, *month, &targets, zone, now).into_iter().map(move |row| (name, row))
-                })
-                .collect();
-            let rows: Vec<Row<'_>> = units
-                .iter()
-                .map(|(name, ((unit, urgency), of))| {
-                    reporting_row(name, unit, urgency.map(|urgency| urgency.name()), of)
-                })
-                .collect();
-            let note = "of exams scanned in the month; open = not reported and still in time, in no share";
-            out.table(Content { table: &tables::REPORTS, name: "reporting", rows, shown: REPORTING_TABLE, note })?;
+    for by in reports {
+        match by {
+            By::Waiting => {
+                let units: Vec<_> = months
+                    .iter()
+                    .flat_map(|(name, month)| {
+                        waiting(&exams, *month, zone, now).into_iter().map(move |row| (name, row))
+                    })
+                    .collect();
+                let rows: Vec<Row<'_>> = units.iter().map(|(name, (unit, of))| waiting_row(name, unit, of)).collect();
+                let note = "days from request to scan; waiting = at the month's end, or now";
+                out.table(Content { table: &tables::WAITS, name: "waiting", rows, shown: WAITING_TABLE, note })?;
+            }
+            By::Reporting => {
+                let units: Vec<_> = months
+                    .iter()
+                    .flat_map(|(name, month)| {
+                        reporting(&exams, *month, &targets, zone, now).into_iter().map(move |row| (name, row))
+                    })
+                    .collect();
+                let rows: Vec<Row<'_>> = units
+                    .iter()
+                    .map(|(name, ((unit, urgency), of))| {
+                        reporting_row(name, unit, urgency.map(|urgency| urgency.name()), of)
+                    })
+                    .collect();
+                let note = "of exams scanned in the month; open = not reported and still in time, in no share";
+                out.table(Content { table: &tables::REPORTS, name: "reporting", rows, shown: REPORTING_TABLE, note })?;
+            }
         }
     }
     Ok(())
