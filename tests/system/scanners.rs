@@ -141,9 +141,12 @@ pub fn a_calendar_and_a_target_are_taken_from_the_configuration() {
     assert!(parts.iter().any(|row| row["part"] == "MR knee" && row["exams"] == 5), "{parts:?}");
 
     let text = std::fs::read_to_string(&config).expect("read");
-    std::fs::write(&config, text + "[scanners]\nphantom-protocols = [\"mr KNEE\"]\n").expect("written");
+    std::fs::write(&config, text + "[scanners]\nphantom-protocols = [\"mr KNEE\"]\nby-site = true\n").expect("written");
     let session = &rows(&store, "scanner-sessions", Some(&config))[0];
     assert_eq!((&session["exams_completed"], &session["exams_discontinued"]), (&0.into(), &1.into()));
+    let table = run(touchtime().args(["report", "scanners", "--store"]).arg(&store).arg("--config").arg(&config));
+    let told = format!("{}{}", table.out, table.err);
+    assert!(told.contains("neither a DIDS nor a DM01 count; each site counts by itself"), "{told}");
 
     std::fs::write(
         &config,

@@ -212,7 +212,7 @@ fn bookings(session: &ScannerSession, local: Local) -> Markup {
         @if !session.bookings.is_empty() {
             h2 { "Bookings" }
             div.scroll { table {
-                thead { tr { th.n { "At" } th.n { "Minutes" } th.n { "Began" } th.n { "Late, min" } th { "Exam" } th { "State" } } }
+                thead { tr { th.n { "At" } th.n { "Min" } th.n { "Began" } th.n { "Late" } th { "Exam" } th { "State" } } }
                 tbody { @for booking in &session.bookings {
                     @let exam = session.exam_of(booking);
                     @let began = exam.and_then(|exam| session.start_of(exam));

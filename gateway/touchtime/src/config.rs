@@ -254,6 +254,8 @@ pub struct ScannersConfig {
     pub phantoms: Vec<Token>,
     /// Protocols with which phantoms are scanned; default `QA`, `phantom`, `QA phantom`.
     pub phantom_protocols: Vec<String>,
+    /// Each site counts exams and visits by itself; default false: what was scanned on two sites counts once.
+    pub by_site: bool,
 }
 
 impl Default for ScannersConfig {
@@ -265,6 +267,7 @@ impl Default for ScannersConfig {
             did_not_attend: rules.did_not_attend,
             phantoms: rules.phantoms,
             phantom_protocols: rules.phantom_protocols,
+            by_site: rules.by_site,
         }
     }
 }
@@ -522,6 +525,7 @@ impl GatewayConfig {
             did_not_attend: self.scanners.did_not_attend.clone(),
             phantoms: self.scanners.phantoms.clone(),
             phantom_protocols: self.scanners.phantom_protocols.clone(),
+            by_site: self.scanners.by_site,
             ..ScannerRules::default()
         };
         // The file was checked: each closure can be read.

@@ -184,10 +184,11 @@ fn write(
     out: &mut TableWriter,
 ) -> anyhow::Result<()> {
     let note = format!(
-        "{} scanner sessions; rule set {}; exams = accessions completed (or ended by their last image) inside the plan; no rate where less than {:.0} % of the operational time was observed; neither a DIDS nor a DM01 count",
+        "{} scanner sessions; rule set {}; exams = accessions completed (or ended by their last image) inside the plan; no rate where less than {:.0} % of the operational time was observed; neither a DIDS nor a DM01 count{}",
         sessions.len(),
         settings.rules.name,
         settings.scanner.least_observed * 100.0,
+        if settings.scanner.by_site { "; each site counts by itself" } else { "" },
     );
     let mut write = |table, rows, shown| out.table(Content { table, name, rows, shown, note: &note });
     match by {

@@ -1,7 +1,8 @@
 //! Scanner sessions summed up: by room, site, kind of room or month. An accession that was scanned in two rooms counts
-//! once, where its first completed step was.
+//! once, where its first completed step was; a visit is one attendance of each row, so that rooms need not add up to
+//! their site.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use room_events::{Label, RoomKind, Token};
 
@@ -59,7 +60,7 @@ pub struct ScannerAggregate {
     pub out_of_hours_exams: u32,
     /// Exams left out because they count in another room.
     pub counted_elsewhere: u32,
-    /// Attendances.
+    /// Attendances; a visit to several rooms of the row is one.
     pub attendances: u32,
     /// Exams, attendances and observed time of the sessions with enough observed time.
     pub(super) rate: (u32, u32, Minutes),
@@ -148,12 +149,13 @@ pub fn aggregate(sessions: &[ScannerSession], by: By) -> Vec<ScannerAggregate> {
 }
 
 /// Each session that has begun, with what it adds to the sums: an accession that counts in another session is left out.
+/// Attendances are those of the session by itself.
 pub fn each(sessions: &[ScannerSession]) -> impl Iterator<Item = (&ScannerSession, ScannerAggregate)> {
     let homes = homes(begun(sessions));
     begun(sessions).map(move |session| {
-        let mut own = ScannerAggregate::empty(Named { site: None, room: None, month: None }, session);
+        let mut own = Counting::new(Named { site: None, room: None, month: None }, session);
         own.add(session, &homes);
-        (session, own)
+        (session, own.row)
     })
 }
 
@@ -165,17 +167,17 @@ pub(super) struct Named {
 }
 
 /// Sums the sessions that have begun up by any key.
-pub(super) fn sums<K: Ord>(
-    sessions: &[ScannerSession],
+pub(super) fn sums<'s, K: Ord>(
+    sessions: &'s [ScannerSession],
     group_of: impl Fn(&ScannerSession) -> (K, Named),
 ) -> BTreeMap<K, ScannerAggregate> {
     let homes = homes(begun(sessions));
-    let mut groups: BTreeMap<K, ScannerAggregate> = BTreeMap::new();
+    let mut groups: BTreeMap<K, Counting<'s>> = BTreeMap::new();
     for session in begun(sessions) {
         let (key, named) = group_of(session);
-        groups.entry(key).or_insert_with(|| ScannerAggregate::empty(named, session)).add(session, &homes);
+        groups.entry(key).or_insert_with(|| Counting::new(named, session)).add(session, &homes);
     }
-    groups
+    groups.into_iter().map(|(key, counting)| (key, counting.row)).collect()
 }
 
 /// The sessions that have begun, the unused too.
@@ -186,22 +188,43 @@ pub(super) fn begun(sessions: &[ScannerSession]) -> impl Iterator<Item = &Scanne
     })
 }
 
+/// A token where it counts once: in its trust, or on its site where each site counts by itself.
+type Once<'s> = (&'s str, Option<&'s str>, Token);
+
+fn once(session: &ScannerSession, token: Token) -> Once<'_> {
+    (session.trust.as_str(), session.by_site.then(|| session.site.as_str()), token)
+}
+
 /// For each exam the session and the result that counts: of the best state, the earliest.
-pub(super) type Homes<'s> = HashMap<(&'s str, Token), (&'s ExamResult, &'s str)>;
+pub(super) struct Homes<'s>(HashMap<Once<'s>, (&'s ExamResult, &'s str)>);
+
+impl<'s> Homes<'s> {
+    /// Whether an exam of a session counts in it.
+    pub(super) fn is_home(&self, session: &'s ScannerSession, exam: &ExamResult) -> bool {
+        self.0.get(&once(session, exam.id)).is_some_and(|(_, id)| *id == session.id)
+    }
+}
 
 pub(super) fn homes<'s>(sessions: impl Iterator<Item = &'s ScannerSession>) -> Homes<'s> {
-    let mut homes: Homes<'s> = HashMap::new();
+    let mut homes = HashMap::new();
     for session in sessions {
         for exam in &session.exams {
             let found = (exam, session.id.as_str());
-            let home = homes.entry((session.trust.as_str(), exam.id)).or_insert(found);
+            let home = homes.entry(once(session, exam.id)).or_insert(found);
             let rank = |(exam, id): (&ExamResult, &'s str)| (core::cmp::Reverse(exam.state), exam.at, id);
             if rank(found) < rank(*home) {
                 *home = found;
             }
         }
     }
-    homes
+    Homes(homes)
+}
+
+/// A row while sessions are added to it, with the visits that it has counted.
+struct Counting<'s> {
+    row: ScannerAggregate,
+    seen: HashSet<Once<'s>>,
+    seen_observed: HashSet<Once<'s>>,
 }
 
 impl ScannerAggregate {
@@ -239,7 +262,7 @@ impl ScannerAggregate {
         }
     }
 
-    fn add(&mut self, session: &ScannerSession, homes: &Homes<'_>) {
+    fn add(&mut self, session: &ScannerSession) {
         let f = &session.figures;
         self.sessions += 1;
         self.open += f.open;
@@ -249,7 +272,6 @@ impl ScannerAggregate {
         self.observed += f.observed;
         self.occupied += f.occupied;
         self.productive += f.productive;
-        self.attendances += f.attendances;
         self.discontinued_steps += f.discontinued_steps;
         self.booked += f.booked;
         self.did_not_attend += f.did_not_attend;
@@ -261,28 +283,6 @@ impl ScannerAggregate {
             self.first_scan_delays.0 += 1;
             self.first_scan_delays.1 += delay;
         }
-        let mut in_plan = 0;
-        for exam in &session.exams {
-            let home = homes.get(&(session.trust.as_str(), exam.id));
-            if home.is_none_or(|(_, id)| *id != session.id) {
-                self.counted_elsewhere += 1;
-                continue;
-            }
-            match exam.state {
-                ExamState::Completed | ExamState::Inferred if !exam.in_plan => self.out_of_hours_exams += 1,
-                ExamState::Completed => self.exams_completed += 1,
-                ExamState::Inferred => self.exams_inferred += 1,
-                ExamState::Provisional => self.exams_provisional += 1,
-                ExamState::Discontinued => self.exams_discontinued += 1,
-            }
-            in_plan += u32::from(exam.in_plan && matches!(exam.state, ExamState::Completed | ExamState::Inferred));
-        }
-        if f.is_observed() {
-            self.sessions_observed += 1;
-            self.rate.0 += in_plan;
-            self.rate.1 += f.attendances;
-            self.rate.2 += f.observed;
-        }
         if let Some(short) = f.short_of_target {
             self.short_of_target = Some(self.short_of_target.unwrap_or(0) + short);
         }
@@ -290,6 +290,46 @@ impl ScannerAggregate {
             self.target = None;
         }
     }
+}
+
+impl<'s> Counting<'s> {
+    fn new(named: Named, first: &ScannerSession) -> Self {
+        Self { row: ScannerAggregate::empty(named, first), seen: HashSet::new(), seen_observed: HashSet::new() }
+    }
+
+    fn add(&mut self, session: &'s ScannerSession, homes: &Homes<'s>) {
+        let row = &mut self.row;
+        row.add(session);
+        let mut in_plan = 0;
+        for exam in &session.exams {
+            if !homes.is_home(session, exam) {
+                row.counted_elsewhere += 1;
+                continue;
+            }
+            match exam.state {
+                ExamState::Completed | ExamState::Inferred if !exam.in_plan => row.out_of_hours_exams += 1,
+                ExamState::Completed => row.exams_completed += 1,
+                ExamState::Inferred => row.exams_inferred += 1,
+                ExamState::Provisional => row.exams_provisional += 1,
+                ExamState::Discontinued => row.exams_discontinued += 1,
+            }
+            in_plan += u32::from(exam.in_plan && matches!(exam.state, ExamState::Completed | ExamState::Inferred));
+        }
+        row.attendances += not_seen(session, &mut self.seen);
+        if session.figures.is_observed() {
+            row.sessions_observed += 1;
+            row.rate.0 += in_plan;
+            row.rate.1 += not_seen(session, &mut self.seen_observed);
+            row.rate.2 += session.figures.observed;
+        }
+    }
+}
+
+/// Attendances of a session that no session before it has: a visit counts once in a row, however many of its rooms and
+/// sessions it leads to. One that rests on a patient or a step is of its session alone.
+fn not_seen<'s>(session: &'s ScannerSession, seen: &mut HashSet<Once<'s>>) -> u32 {
+    let again = session.visits.iter().filter(|visit| !seen.insert(once(session, **visit))).count();
+    session.figures.attendances.saturating_sub(u32::try_from(again).unwrap_or(u32::MAX))
 }
 
 /// How much the durations of a protocol's completed steps vary.

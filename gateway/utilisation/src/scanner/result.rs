@@ -58,6 +58,10 @@ pub struct ScannerSession {
     pub figures: ScannerFigures,
     /// Its exams by the instant at which they count.
     pub exams: Vec<ExamResult>,
+    /// Of its attendances those that are told by a visit's token, which other sessions may share.
+    pub visits: Vec<Token>,
+    /// Whether what was scanned on two sites counts on each of them (a setting of the rules).
+    pub by_site: bool,
     /// Its steps by start, those left out too.
     pub steps: Vec<StepResult>,
     /// When the scanner is not meant to scan, by start.

@@ -33,6 +33,8 @@ pub struct ScannerRules {
     pub phantoms: Vec<Token>,
     /// Protocols with which phantoms are scanned, compared without regard to case.
     pub phantom_protocols: Vec<String>,
+    /// Each site counts by itself: an exam or a visit on two sites counts on both, not once in the trust.
+    pub by_site: bool,
 }
 
 impl ScannerRules {
@@ -56,6 +58,7 @@ impl Default for ScannerRules {
             did_not_attend: ["dna", "did not attend", "did_not_attend"].map(str::to_owned).to_vec(),
             phantoms: Vec::new(),
             phantom_protocols: ["qa", "phantom", "qa phantom"].map(str::to_owned).to_vec(),
+            by_site: false,
         }
     }
 }

@@ -113,7 +113,8 @@ impl Circumstances<'_> {
                 patients: self.bookings.get(&exam.id).and_then(|case| Patients::of(case, plan.plan.kind)),
             });
         }
-        figures.attendances = u32::try_from(self.attendances(&counted).len()).unwrap_or(u32::MAX);
+        let attendances = self.attendances(&counted);
+        figures.attendances = u32::try_from(attendances.len()).unwrap_or(u32::MAX);
         self.count_discontinued(&counted, &mut figures);
         let bookings = self.count_booked(cases, date, &mut figures);
         // Where no booking is known at all, nobody can be said to have walked in.
@@ -151,6 +152,12 @@ impl Circumstances<'_> {
             quality: self.quality(steps, &figures, date),
             figures,
             exams: results,
+            visits: attendances
+                .into_iter()
+                .filter(|(rests_on, _)| *rests_on == VISIT)
+                .map(|(_, visit)| visit)
+                .collect(),
+            by_site: self.under.scanner.by_site,
             steps: step_results,
             closed: self.closed_stretches(),
             not_observed: self.operational().and(&self.passed()).without(self.observed),
@@ -308,10 +315,13 @@ impl Circumstances<'_> {
     }
 }
 
+/// What an attendance rests on when it is a visit.
+const VISIT: u8 = 0;
+
 /// The attendance that a step belongs to, with what it rests on: visit, patient (in this room and session), step.
 fn attendance(step: &Placed<'_>) -> (u8, Token) {
     match (step.step.visit, step.step.patient) {
-        (Some(visit), _) => (0, visit),
+        (Some(visit), _) => (VISIT, visit),
         (None, Some(patient)) => (1, patient),
         (None, None) => (2, step.step.id),
     }

@@ -110,11 +110,7 @@ pub fn splits(sessions: &[ScannerSession], is_mobile: &dyn Fn(&SiteId, &RoomId) 
             total.1 += session.figures.observed;
         }
         // An exam that was scanned in two rooms stands where it counts.
-        let own = session
-            .exams
-            .iter()
-            .filter(|exam| homes.get(&(session.trust.as_str(), exam.id)).is_some_and(|(_, id)| *id == session.id));
-        for exam in own {
+        for exam in session.exams.iter().filter(|exam| homes.is_home(session, exam)) {
             let counts = matches!(exam.state, ExamState::Completed | ExamState::Inferred);
             total.0 += u32::from(counts && exam.in_plan);
             for split in Split::ALL {

@@ -1,13 +1,13 @@
 //! Rules that need more than one day's steps: two rooms, bookings, closures on days when the clock changes, phantoms.
 
-use room_events::{Label, ListKind, PatientClass, RoomId, RoomKind, UtcMillis};
+use room_events::{Label, ListKind, PatientClass, RoomId, RoomKind, SiteId, UtcMillis};
 use utilisation::facts::{Cancelled, Case, Room, ScannerFacts};
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
 use utilisation::scanner::result::{Patients, ScannerFlag, ScannerSession};
 use utilisation::scanner::rules::{ClosedFor, Closure, ScannerRules};
 use utilisation::scanner::splits::{Split, splits};
-use utilisation::scanner::{By, Conditions, aggregate, measure_room};
+use utilisation::scanner::{By, Conditions, ScannerAggregate, aggregate, duration_spread, measure_room};
 use utilisation::targets::{Standing, TargetFile, Targets};
 
 use crate::rooms::{LATER, alive, at, clock, scanner, session, step, token};
@@ -67,6 +67,70 @@ fn an_accession_in_two_rooms_counts_once_where_its_first_completed_step_was() {
     let total: u32 =
         splits(&sessions, &|_, _| false).iter().filter(|row| row.split == Split::Unit).map(|row| row.exams).sum();
     assert_eq!(total, 3, "the parts of a split add up to the exams");
+}
+
+/// One visit to scanners a and b of site 1 and c of site 2; on c also a visit of its own and a patient without one.
+fn a_visit_to_three_scanners(by_site: bool) -> [ScannerSession; 3] {
+    let at_site = |site: &str, id: &str| Room { site: SiteId::new(site).unwrap(), ..room(id, RoomKind::Ct) };
+    let under = ScannerRules { by_site, ..ScannerRules::default() };
+    let day = |room: Room, steps: &[&str]| measured(&room, &facts(steps, Vec::new()), &under, &Targets::built_in());
+    [
+        day(at_site("one", "a"), &["08:10-08:20 A1 visit=V1", "08:30-08:40 A2 visit=V1"]),
+        day(at_site("one", "b"), &["09:10-09:20 A3 visit=V1"]),
+        day(at_site("two", "c"), &["10:10-10:20 A4 visit=V1", "10:30-10:40 A1 visit=V2", "11:00-11:10 A5"]),
+    ]
+}
+
+#[test]
+fn a_visit_is_one_attendance_of_each_row_and_a_site_may_count_by_itself() {
+    let counts = |sessions: &[ScannerSession], by| -> Vec<(u32, u32, Option<f64>)> {
+        let of_row = |row: &ScannerAggregate| (row.exams_completed, row.attendances, row.attendances_per_hour());
+        aggregate(sessions, by).iter().map(of_row).collect()
+    };
+    let sessions = a_visit_to_three_scanners(false);
+    assert_eq!(counts(&sessions, By::Room), [(2, 1, Some(0.25)), (1, 1, Some(0.25)), (2, 3, Some(0.75))]);
+    assert_eq!(counts(&sessions, By::Site), [(3, 1, Some(0.125)), (2, 3, Some(0.75))]);
+    assert_eq!(counts(&sessions, By::Month), [(5, 3, Some(0.25))], "A1 and the visit count once in the trust");
+    let by_site = a_visit_to_three_scanners(true);
+    assert_eq!(counts(&by_site, By::Site), [(3, 1, Some(0.125)), (3, 3, Some(0.75))]);
+    assert_eq!(counts(&by_site, By::Month), [(6, 4, Some(4.0 / 12.0))], "A1 and the visit count on both sites");
+}
+
+#[test]
+fn the_spread_of_a_protocol_is_of_completed_steps_and_needs_five() {
+    // Of 10, 12, 14, 16 and 18 min the mean is 14 and the variance (16 + 4 + 0 + 4 + 16) / 4 = 10.
+    let steps = [
+        "08:00-08:10 A1",
+        "08:10-08:22 A2",
+        "08:22-08:36 A3",
+        "08:36-08:52 A4",
+        "08:52-09:10 A5",
+        "09:10-09:11 A6 discontinued",
+        "09:20-open A7",
+    ];
+    let mut facts = facts(&steps, Vec::new());
+    for step in &mut facts.steps {
+        step.protocol = Label::fitted("CT head");
+    }
+    let session = day(&room("a", RoomKind::Ct), &facts);
+    let [spread] = &duration_spread(std::slice::from_ref(&session), 5)[..] else { panic!("one protocol") };
+    assert_eq!((spread.steps, spread.mean), (5, 14.0));
+    assert!((spread.spread.unwrap() - 10.0_f64.sqrt() / 14.0).abs() < 1e-12);
+    assert_eq!(duration_spread(&[session], 6)[0].spread, None);
+}
+
+#[test]
+fn time_that_a_late_step_covers_becomes_observed() {
+    let silent = ScannerFacts {
+        alive: alive(at("07:00"), at("13:00"), Some((at("09:00"), at("11:00")))),
+        ..facts(&[], Vec::new())
+    };
+    let quiet = day(&room("a", RoomKind::Ct), &silent);
+    let late = ScannerFacts { steps: vec![step("09:30-10:30 A1")], ..silent };
+    let known = day(&room("a", RoomKind::Ct), &late);
+    let observed = |session: &ScannerSession| session.figures.observed;
+    assert_eq!(observed(&known) - observed(&quiet), Minutes::whole(60));
+    assert_eq!(known.figures.occupied, Minutes::whole(60));
 }
 
 #[test]
