@@ -166,3 +166,72 @@ pub fn openpyxl_reads_the_workbook() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.err.contains("--format xlsx"), "{}", refused.err);
 }
+
+pub fn small_numbers_are_hidden_in_every_form() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // One day: most specialties have few cases.
+    let day = ["--from", "2022-02-11", "--to", "2022-02-11", "--suppress-below", "8"];
+    let written = |format: &str| {
+        let file = dir.path().join(format);
+        report("specialties", format, &file, &day);
+        std::fs::read_to_string(file).expect("written")
+    };
+    let csv = written("csv");
+    let rows = super::path::rows(&csv);
+    let hidden = rows.iter().filter(|row| row["cases_started"] == "*").count();
+    assert!(hidden >= 2 && hidden < rows.len(), "{csv}");
+    for row in &rows {
+        for (column, value) in row {
+            let of_patients =
+                column.starts_with("cases_") && !column.starts_with("cases_per") || *column == "turnovers";
+            if let (true, Ok(count)) = (of_patients, value.parse::<u64>()) {
+                assert!(count == 0 || (count >= 8 && count.is_multiple_of(5)), "{column} is {count}");
+            }
+        }
+        if row["cases_started"] == "*" {
+            for column in ["touch_min", "capped_utilisation", "cases_per_list", "late_start_mean_all_min"] {
+                assert_eq!(row[column], "*", "{column} is about the same few patients");
+            }
+            assert!(row["planned_min"].parse::<f64>().is_ok(), "a plan is about nobody");
+        }
+    }
+
+    let json: Vec<serde_json::Value> = serde_json::from_str(&written("json")).expect("JSON");
+    let ndjson: Vec<serde_json::Value> =
+        written("ndjson").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(json, ndjson);
+    let names = |row: &serde_json::Value| row["suppressed"].as_array().expect("names").clone();
+    for (typed, text) in json.iter().zip(&rows) {
+        for (column, value) in text {
+            assert_eq!(*value == "*", names(typed).contains(&(*column).into()), "{column}");
+            assert!(*value != "*" || typed[*column].is_null(), "{column}");
+        }
+    }
+
+    for (by, said) in [("sessions", "few patients"), ("all", "one report")] {
+        let mut command = touchtime();
+        command.args(["report", by, "--format", "xlsx", "--suppress-below", "8", "--cases"]).arg(cases());
+        let refused = run(command.arg("--mapping").arg(mapping()).arg("--output").arg(dir.path().join("refused")));
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.err.contains(said), "{}", refused.err);
+    }
+    assert!(!dir.path().join("refused").exists(), "nothing is written");
+}
+
+pub fn small_numbers_are_hidden_in_parquet() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("specialties.parquet");
+    report("specialties", "parquet", &file, &["--from", "2022-02-11", "--to", "2022-02-11", "--suppress-below", "8"]);
+    let mut ask = Command::new(Peer::DuckDb.program().expect("installed"));
+    ask.args([
+        "-c",
+        "import duckdb, sys; print(duckdb.execute(\"SELECT count(*), count(*) FILTER (suppressed LIKE '%cases_started%' \
+         AND cases_started IS NULL AND touch_min IS NULL), count(*) FILTER (cases_started BETWEEN 1 AND 7) \
+         FROM read_parquet(?)\", [sys.argv[1]]).fetchone())",
+    ]);
+    let said = run(ask.arg(&file)).good();
+    let counts: Vec<u32> =
+        said.trim().trim_matches(['(', ')']).split(", ").map(|n| n.parse().expect("a count")).collect();
+    let [all, hidden, small] = counts[..] else { panic!("{said}") };
+    assert!(hidden >= 2 && hidden < all && small == 0, "{said}");
+}

@@ -48,6 +48,8 @@ fn main() -> std::process::ExitCode {
             "openpyxl_reads_a_workbook_with_the_values_of_the_csv",
             exports::openpyxl_reads_the_workbook,
         ),
+        test("small_numbers_are_hidden_in_every_form", exports::small_numbers_are_hidden_in_every_form),
+        needs(Peer::DuckDb, "small_numbers_are_hidden_in_parquet", exports::small_numbers_are_hidden_in_parquet),
         test("a_month_of_a_dataset_is_replaced_whole", exports::a_month_of_a_dataset_is_replaced_whole),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),

@@ -222,6 +222,10 @@ pub struct ReportArgs {
     /// Form of the output; all but the table carry unrounded values.
     #[arg(long, default_value = "table")]
     pub format: ReportFormat,
+    /// For publishing: hide numbers of patients below this, round the others to 5, and hide what would give them away;
+    /// the rule of NHS England for Hospital Episode Statistics is 8.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    pub suppress_below: Option<u64>,
     /// Write to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod dataset;
 pub mod demo;
+pub mod disclosure;
 pub mod explain;
 pub mod extract;
 pub mod health;

@@ -24,7 +24,6 @@ use crate::{explain, extract, measured, scanner_explain, scanner_report, tables,
 /// `touchtime report`
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     let rules = rule_set(&arguments.rules)?;
-    let mut out = TableWriter::open(arguments.output.as_deref(), arguments.format)?;
     let dates = extract::Dates { from: arguments.from, to: arguments.to };
     if let (Some(from), Some(to)) = (dates.from, dates.to)
         && from > to
@@ -34,6 +33,9 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     if arguments.by == ReportBy::All && arguments.format != ReportFormat::Xlsx {
         bail!(Usage("all tables together make a workbook (give --format xlsx --output FILE)".to_owned()));
     }
+    if arguments.suppress_below.is_some() {
+        check_suppression(arguments.by)?;
+    }
     let takes_change = matches!(arguments.by, ReportBy::ScannerChange | ReportBy::ScannerWeeks | ReportBy::All);
     if arguments.on.is_some() && !takes_change {
         bail!(Usage(
@@ -41,6 +43,7 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
                 .to_owned()
         ));
     }
+    let mut out = TableWriter::open(arguments.output.as_deref(), arguments.format, arguments.suppress_below)?;
     if let Some(by) = waiting_report::By::of(arguments.by) {
         waiting_report::run(arguments, &[by], &mut out)?;
         return out.finish();
@@ -102,6 +105,23 @@ const SCANNERS: &[ReportBy] = &[
     ReportBy::ScannerHours,
     ReportBy::ScannerSessions,
 ];
+
+/// Which reports can be published without small numbers.
+fn check_suppression(by: ReportBy) -> anyhow::Result<()> {
+    if by == ReportBy::All {
+        bail!(Usage(
+            "--suppress-below takes one report: several that cut the same cases differently give each other's small numbers away"
+                .to_owned()
+        ));
+    }
+    if matches!(by, ReportBy::Sessions | ReportBy::ScannerSessions | ReportBy::ScannerHours) {
+        bail!(Usage(format!(
+            "--suppress-below is for sums: each row of `{}` is about few patients (report rooms or months instead)",
+            by.name()
+        )));
+    }
+    Ok(())
+}
 
 /// A plan that ends at or before its start is a slip in the source; its list counts in no rate.
 fn tell_empty_plans(sessions: &[SessionResult]) {

@@ -357,6 +357,14 @@ pub static REPORTS: Table = Table {
 pub static EVENTS: Table =
     Table { name: "events", about: "a stored event, as it came", header: &EVENT_COLUMNS, own: &[EVENT] };
 
+/// The last column of what is published without small numbers, where a value cannot say that it is hidden.
+pub const SUPPRESSED: Described = Described {
+    name: crate::disclosure::SUPPRESSED,
+    kind: Kind::Names,
+    unit: "",
+    about: "the columns of the row that are hidden because they are about few patients",
+};
+
 /// What a list has in a dataset beside its row.
 pub const LIST_MORE: [&str; 13] = [
     "team",
