@@ -81,6 +81,11 @@ fn own_records_sql() -> String {
     format!("{SHEET} WHERE room = ?1 AND shelf > 0")
 }
 
+/// What stands on a shelf of a room.
+fn shelf_sql() -> String {
+    format!("{SHEET} WHERE room = ?1 AND shelf = ?2")
+}
+
 /// A room's plans.
 fn plans_sql() -> String {
     format!("{SHEET} WHERE room = ?1 AND shelf = 1")
@@ -240,6 +245,33 @@ impl Reader {
         alive.sort_unstable();
         alive.dedup();
         Ok(alive)
+    }
+
+    /// Calls `each` with every record that tells of the way of an exam: its stages, its steps and its images, in any room and in none.
+    /// Signs of life, plans and bookings, most of what a scanner's store holds, are not read.
+    pub fn for_each_exam_record(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let moment = self.connection.unchecked_transaction()?;
+        let mut streams = Streams::of(&moment);
+        let rooms = self.rooms()?.into_iter().map(|room| room.id).chain([NO_ROOM]);
+        for room in rooms {
+            streams.for_each_record(&shelf_sql(), params![room, Shelf::Rest as i64], |record| {
+                match record.event.obs {
+                    Observation::ExamStage(_) | Observation::PerformedStep(_) | Observation::Acquisition(_) => {
+                        each(record)
+                    }
+                    Observation::Milestone(_)
+                    | Observation::Correction(_)
+                    | Observation::Cancellation(_)
+                    | Observation::PlanRevision(_)
+                    | Observation::Booking(_)
+                    | Observation::SignalLevel(_)
+                    | Observation::Alive(_)
+                    | Observation::EventsLost(_)
+                    | Observation::AgentStarted(_) => {}
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// Calls `each` with every event, those in conflict too: agent, id, when it was received, and the bytes as they came, in order of agent,

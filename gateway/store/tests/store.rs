@@ -11,7 +11,10 @@ mod fixture;
 
 use delivery::ack::RunId;
 use fixture::{agent, booked, commit, event, message, minute, open, records_of, stamp};
-use room_events::{Alive, Observation, RoomId, RoomKind, SourceId};
+use room_events::{
+    Acquisition, Alive, ExamReached, ExamStage, Observation, PerformedStep, RoomId, RoomKind, SourceId, StepState,
+    Token,
+};
 use store::{Committed, Reader, RoomSettings, StoreError, Writer};
 use utilisation::timeline::Record;
 
@@ -31,6 +34,50 @@ fn an_event_is_stored_once_however_often_it_comes() {
     assert_eq!((done.stored, done.duplicates, through(&done)), (0, 2, vec![2]));
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.count_events().unwrap(), 2);
+}
+
+#[test]
+fn exams_are_read_from_every_room_and_from_none_without_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let exam = Token { key: 1, digest: 7 };
+    let reached = ExamReached { exam, stage: ExamStage::Requested, modality: None, urgency: None };
+    let nowhere = event("ct-1", minute(0), Observation::ExamStage(reached));
+    let nowhere = String::from_utf8(nowhere).unwrap().replace(r#","room":"ct-1""#, "").into_bytes();
+    let step = PerformedStep {
+        step: exam,
+        state: StepState::Completed,
+        start: minute(60),
+        end: Some(minute(70)),
+        accessions: [exam].into_iter().collect(),
+        visit: None,
+        patient: None,
+        protocol: None,
+        reason: None,
+    };
+    let image = Acquisition {
+        exam,
+        series: None,
+        step: None,
+        first: minute(61),
+        last: minute(69),
+        visit: None,
+        patient: None,
+        protocol: None,
+    };
+    let events = [
+        nowhere,
+        event("ct-1", minute(60), Observation::Alive(Alive {})),
+        event("ct-1", minute(70), Observation::PerformedStep(step)),
+        booked("ct-1", 7, minute(60)),
+        event("ct-2", minute(70), Observation::Acquisition(image)),
+        stamp(8, minute(60)),
+    ];
+    assert_eq!(commit(&mut open(dir.path()), &[message(1, 1, &events)]).stored, 6);
+    let mut found = Vec::new();
+    let note = |record: &Record| found.push((record.id.seq.0, record.event.obs.kind()));
+    Reader::open(dir.path()).unwrap().for_each_exam_record(note).unwrap();
+    found.sort_unstable();
+    assert_eq!(found, [(1, "exam_stage"), (3, "performed_step"), (5, "acquisition")]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use room_events::{Observation, SiteId, TrustId, UtcMillis, wire};
-use store::{Reader, StoreError};
+use room_events::{SiteId, TrustId, UtcMillis};
+use store::Reader;
 use utilisation::rows::Value;
 use utilisation::timeline::{ExamWay, Precedence, Record, exam_ways};
 use utilisation::waiting::{
@@ -137,7 +137,9 @@ pub fn run(arguments: &ReportArgs, reports: &[By], out: &mut TableWriter) -> any
     let zone = |trust: &TrustId, site: &SiteId| {
         zones.get(&(trust.clone(), site.clone())).copied().unwrap_or(chrono_tz::Europe::London)
     };
-    let exams = exam_ways(&records(&reader)?, &Precedence::new(reader.precedence()?));
+    let mut records: Vec<Record> = Vec::new();
+    reader.for_each_exam_record(|record| records.push(record.clone()))?;
+    let exams = exam_ways(&records, &Precedence::new(reader.precedence()?));
     if exams.is_empty() {
         say("no order, scan or report of an exam is stored (orders and reports come by HL7: docs/hl7.md)");
     }
@@ -183,21 +185,6 @@ fn targets(arguments: &ReportArgs) -> anyhow::Result<Vec<ReportingTarget>> {
         None => Vec::new(),
     };
     Ok(own.into_iter().chain(REPORTING_TARGETS).collect())
-}
-
-/// Every record that says something of an exam's way.
-fn records(reader: &Reader) -> anyhow::Result<Vec<Record>> {
-    let mut records = Vec::new();
-    reader.for_each_event(|agent, id, _, bytes| -> Result<(), StoreError> {
-        // What cannot be decoded is in quarantine, not here.
-        let Ok(event) = wire::decode(bytes) else { return Ok(()) };
-        if matches!(event.obs, Observation::ExamStage(_) | Observation::PerformedStep(_) | Observation::Acquisition(_))
-        {
-            records.push(Record { id, agent: agent.clone(), event });
-        }
-        Ok(())
-    })?;
-    Ok(records)
 }
 
 /// The months from the first request or scan to now, as far as they are asked for.
