@@ -22,6 +22,10 @@ pub enum Peer {
     Storescu,
     /// npm's `@grafana/schema` and `typescript`, where `.ci/run` puts them.
     GrafanaSchema,
+    /// node with npm's `@asyncapi/parser`, where `.ci/run` puts it.
+    AsyncApiParser,
+    /// A Python with PyPI's `jsonschema` and `pyyaml`.
+    JsonSchema,
     /// `mllp_send` of PyPI's `hl7`: a hospital system. Its tests need mosquitto too.
     Hl7,
     /// The monitoring system of Debian's package `prometheus`, which brings `promtool`.
@@ -44,6 +48,8 @@ impl Peer {
             Self::Chromium => &["/usr/bin/chromium", "/usr/bin/chromium-browser"],
             Self::Prometheus => &["/usr/bin/prometheus"],
             Self::GrafanaSchema => return type_checker(),
+            Self::AsyncApiParser => return node_with("@asyncapi/parser"),
+            Self::JsonSchema => return python_with("jsonschema, yaml"),
             Self::Dcmtk => &["/usr/bin/echoscu"],
             Self::Wlmscpfs if Self::Pynetdicom.program().is_none() => &[],
             Self::Wlmscpfs => &["/usr/bin/wlmscpfs"],
@@ -74,6 +80,13 @@ fn python_with(module: &str) -> Option<PathBuf> {
         command.arg("-c").arg(format!("import {module}")).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
+}
+
+/// Debian's node, if `.ci/run` has put the module beside it.
+fn node_with(module: &str) -> Option<PathBuf> {
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/ci-node/node_modules");
+    let candidates = ["/usr/bin/node", "/usr/bin/nodejs", "/usr/local/bin/node"];
+    modules.join(module).is_dir().then(|| candidates.iter().map(PathBuf::from).find(|node| node.is_file()))?
 }
 
 /// TypeScript beside Grafana's published types.

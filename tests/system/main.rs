@@ -16,6 +16,7 @@ mod influxdb;
 mod no_std;
 mod path;
 mod prometheus;
+mod published;
 mod scanner_night;
 mod scanners;
 mod upkeep;
@@ -36,6 +37,17 @@ fn main() -> std::process::ExitCode {
             path::mosquitto_gives_the_same_rows,
         ),
         test("an_export_imported_elsewhere_gives_the_same_rows", path::export_and_import_give_the_same_rows),
+        needs(
+            Peer::AsyncApiParser,
+            "what_is_said_over_mqtt_is_a_valid_asyncapi_document",
+            published::the_document_is_valid,
+        ),
+        needs(Peer::JsonSchema, "every_golden_form_is_as_documented", published::every_golden_form_is_as_documented),
+        needs_all(
+            &[Peer::Mosquitto, Peer::JsonSchema],
+            "every_message_of_the_whole_system_is_as_documented",
+            published::every_message_of_the_whole_system_is_as_documented,
+        ),
         needs(Peer::DuckDb, "duckdb_reads_typed_parquet_with_the_values_of_the_csv", exports::duckdb_reads_parquet),
         needs(Peer::DuckDb, "duckdb_computes_the_reports_from_a_dataset", exports::duckdb_computes_the_reports),
         needs(
