@@ -11,6 +11,12 @@ import sys
 import duckdb
 
 
+INSTANTS = {
+    "planned_start", "planned_end", "hour", "received", "at", "booked_start", "touch_start", "touch_end",
+    "procedure_start", "procedure_end", "cancelled_at",
+}
+
+
 def as_text(value) -> str:
     """A typed value as the CSV writes it, numbers aside."""
     if value is None:
@@ -47,11 +53,11 @@ def main() -> None:
     for name, kind in types.items():
         unit = about[name]["unit"]
         assert about[name]["about"], name
-        if name in ("planned_start", "planned_end", "hour", "received", "at"):
+        if name in INSTANTS:
             assert kind == "TIMESTAMP WITH TIME ZONE", (name, kind)
         elif name in ("local_date", "first_date", "last_date"):
             assert kind == "DATE", (name, kind)
-        elif unit in ("count", "number"):
+        elif unit in ("count", "number", "ms"):
             assert kind in ("BIGINT", "INTEGER"), (name, kind)
         elif unit:
             assert kind == "DOUBLE", (name, kind)

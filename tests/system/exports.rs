@@ -16,6 +16,16 @@ fn python(peer: Peer, script: &str) -> Command {
     command
 }
 
+/// `export` of a store in CSV and in Parquet, compared.
+fn exports_are_equal(what: &str, store: &Path, dir: &Path) {
+    let named = |format: &str| dir.join(format!("export-{what}.{format}"));
+    for format in ["csv", "parquet"] {
+        let mut command = touchtime();
+        run(command.args(["export", what, "--format", format, "--store"]).arg(store).arg(named(format))).good();
+    }
+    run(python(Peer::DuckDb, "parquet_equals_csv.py").arg(named("csv")).arg(named("parquet"))).good();
+}
+
 /// A report of the bundled cases, written to `file`.
 fn report(by: &str, format: &str, file: &Path, more: &[&str]) {
     let mut command = touchtime();
@@ -45,17 +55,11 @@ pub fn duckdb_reads_parquet() {
         }
         run(python(Peer::DuckDb, "parquet_equals_csv.py").arg(named(by, "csv")).arg(named(by, "parquet"))).good();
     }
-    for format in ["csv", "parquet"] {
-        let mut command = touchtime();
-        command.args(["export", "events", "--format", format, "--store"]).arg(&store);
-        run(command.arg(named("events", format))).good();
-    }
-    run(python(Peer::DuckDb, "parquet_equals_csv.py").arg(named("events", "csv")).arg(named("events", "parquet")))
-        .good();
+    exports_are_equal("events", &store, dir.path());
 }
 
 /// The reports that dashboards/sql computes too.
-const THEATRES: &[&str] = &["rooms", "sites", "trusts", "specialties", "weeks", "months", "system"];
+const THEATRES: &[&str] = &["sessions", "rooms", "sites", "trusts", "specialties", "weeks", "months", "system"];
 const SCANNERS: &[&str] = &["scanners", "scanner-months"];
 
 /// The same text of SQL on an engine gives of a dataset what `touchtime report` gives of the input.
@@ -98,6 +102,10 @@ fn collaborative(engine: Peer, dir: &Path) -> PathBuf {
 }
 
 pub fn duckdb_computes_the_reports() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = collaborative(Peer::DuckDb, dir.path());
+    exports_are_equal("sessions", &store, dir.path());
+    exports_are_equal("cases", &store, dir.path());
     sql_on(Peer::DuckDb, "duckdb");
 }
 
@@ -234,4 +242,24 @@ pub fn small_numbers_are_hidden_in_parquet() {
         said.trim().trim_matches(['(', ')']).split(", ").map(|n| n.parse().expect("a count")).collect();
     let [all, hidden, small] = counts[..] else { panic!("{said}") };
     assert!(hidden >= 2 && hidden < all && small == 0, "{said}");
+}
+
+pub fn what_is_binary_is_refused_on_a_terminal() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_day(dir.path());
+    let on_a_terminal = |arguments: &[&str]| {
+        // What a terminal is to the program, Python makes.
+        let mut command = Command::new(Peer::DuckDb.program().expect("a Python is installed"));
+        let script = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        command.args(["-c", script]).arg(touchtime().get_program()).args(arguments).arg("--store").arg(&store);
+        run(&mut command)
+    };
+    for format in ["parquet", "xlsx"] {
+        let refused = on_a_terminal(&["report", "scanners", "--format", format]);
+        assert_eq!(refused.code, Some(2), "{}", refused.out);
+        assert!(refused.out.contains("is not for a terminal"), "{}", refused.out);
+    }
+    let refused = on_a_terminal(&["export", "events", "-", "--format", "parquet"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.out);
+    assert_eq!(on_a_terminal(&["report", "scanners", "--format", "csv"]).code, Some(0));
 }

@@ -61,6 +61,11 @@ fn main() -> std::process::ExitCode {
             exports::openpyxl_reads_the_workbook,
         ),
         test("small_numbers_are_hidden_in_every_form", exports::small_numbers_are_hidden_in_every_form),
+        needs(
+            Peer::DuckDb,
+            "what_is_binary_is_refused_on_a_terminal",
+            exports::what_is_binary_is_refused_on_a_terminal,
+        ),
         needs(Peer::DuckDb, "small_numbers_are_hidden_in_parquet", exports::small_numbers_are_hidden_in_parquet),
         test("a_month_of_a_dataset_is_replaced_whole", exports::a_month_of_a_dataset_is_replaced_whole),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),

@@ -413,7 +413,9 @@ pub enum ExportWhat {
     Events,
     /// Every session result.
     Sessions,
-    /// Lists and scanner sessions as a folder of Parquet files by trust and month, for SQL engines.
+    /// Every case of the sessions.
+    Cases,
+    /// Lists, their cases and scanner sessions as a folder of Parquet files by trust and month, for SQL engines.
     Dataset,
 }
 

@@ -1,8 +1,9 @@
-//! `touchtime export dataset`: lists and scanner sessions as a folder of Parquet files by trust and month, for engines that
+//! `touchtime export dataset`: lists, their cases and scanner sessions as a folder of Parquet files by trust and month, for engines that
 //! take the sums of a network that outgrows one machine.
 //!
 //! ```text
 //! DIR/lists/trust=rxx/month=2026-01/lists.parquet
+//! DIR/cases/trust=rxx/month=2026-01/cases.parquet
 //! DIR/scanner_sessions/trust=rxx/month=2026-01/scanner_sessions.parquet
 //! ```
 //!
@@ -29,6 +30,7 @@ use utilisation::scanner::{ScannerAggregate, each};
 use utilisation::timeline::Precedence;
 
 use crate::Usage;
+use crate::case_rows::{case_rows, tokens};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::Clock;
 use crate::extract;
@@ -105,6 +107,10 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
         let weeks: Vec<String> = lists.iter().map(|list| list.local_date.format("%G-W%V").to_string()).collect();
         let rows: Vec<Row<'_>> = lists.iter().zip(&weeks).map(|(list, week)| list_row(list, week)).collect();
         files.write("lists", trust, *month, &tables::LIST_FILES, &rows)?;
+        let tokens: Vec<Vec<String>> = lists.iter().map(|list| tokens(list)).collect();
+        let cases = lists.iter().zip(&tokens).flat_map(|(list, tokens)| case_rows(list, tokens));
+        let rows: Vec<Row<'_>> = cases.map(|row| without_trust(row, std::iter::empty())).collect();
+        files.write("cases", trust, *month, &tables::CASE_FILES, &rows)?;
     }
 
     let mut scanners: BTreeMap<(&TrustId, Month), Vec<(&ScannerSession, ScannerAggregate)>> = BTreeMap::new();
@@ -245,7 +251,7 @@ impl Files<'_> {
     /// Of the months that were asked for by name, what the store has no longer.
     fn remove_what_is_gone(&self, trusts: &BTreeSet<&TrustId>) -> anyhow::Result<usize> {
         let mut removed = 0;
-        for (kind, trust, month) in ["lists", "scanner_sessions"]
+        for (kind, trust, month) in ["lists", "cases", "scanner_sessions"]
             .into_iter()
             .flat_map(|kind| trusts.iter().map(move |trust| (kind, trust)))
             .flat_map(|(kind, trust)| self.only.iter().map(move |month| (kind, trust, *month)))

@@ -8,6 +8,7 @@
 //! [`output`] alone writes to standard output.
 
 pub mod access;
+pub mod case_rows;
 pub mod check;
 pub mod cli;
 pub mod clock;

@@ -9,6 +9,7 @@ use utilisation::rows::{
     SCANNER_SPLIT_COLUMNS, SCANNER_WEEK_COLUMNS, SESSION_COLUMNS, SPREAD_COLUMNS,
 };
 
+use crate::case_rows::CASE_COLUMNS;
 use crate::transfer::EVENT_COLUMNS;
 use crate::waiting_report::{REPORTING_COLUMNS, WAITING_COLUMNS};
 
@@ -393,6 +394,7 @@ pub const SCANNER_SESSION_MORE: [&str; 8] = [
     "did_not_attend",
 ];
 
+const CASE_FILE: [&str; CASE_COLUMNS.len() - 1] = without_trust(&CASE_COLUMNS, &[]);
 const LIST_FILE: [&str; SESSION_COLUMNS.len() - 1 + LIST_MORE.len()] = without_trust(&SESSION_COLUMNS, &LIST_MORE);
 const SCANNER_SESSION_FILE: [&str; SCANNER_SESSION_COLUMNS.len() - 1 + SCANNER_SESSION_MORE.len()] =
     without_trust(SCANNER_SESSION_COLUMNS, &SCANNER_SESSION_MORE);
@@ -413,6 +415,32 @@ const fn without_trust<const N: usize>(row: &[&'static str], more: &[&'static st
     }
     all
 }
+
+static CASE: &[Described] = described! {
+    session_id Text: "the list that it belongs to",
+    case Text: "the case's token: a keyed digest, never its number",
+    state Text: "booked, running, complete, abandoned, open, end_only, rejected, cancelled or not_started",
+    specialty Text: "specialty of the case",
+    procedure Text: "planned procedure, as the source has it",
+    class Text: "day case or inpatient, as the source has it",
+    booked_start Instant: "scheduled start",
+    booked_min Minutes: "scheduled length",
+    touch_start Instant: "start of touch",
+    touch_start_from Text: "the milestone that gave it",
+    touch_end Instant: "end of touch",
+    touch_end_from Text: "the milestone that gave it",
+    touch_min Minutes: "touch; empty where an end is not known or not believed",
+    inside_min Minutes: "touch inside the plan, overlaps not removed",
+    turnover_before_min Minutes: "turnover before it, where known",
+    procedure_start Instant: "knife to skin",
+    procedure_end Instant: "end of the procedure",
+    cancelled_at Instant: "when it was cancelled",
+    cancelled_class Text: "whose reason it was",
+    from_ms Count("ms"): "start of touch, in milliseconds since 1970",
+    to_ms Count("ms"): "end of touch, the same",
+    planned_from_ms Count("ms"): "frozen planned start of the list, the same",
+    planned_to_ms Count("ms"): "frozen planned end of the list, the same",
+};
 
 static LIST_FILE_OWN: &[Described] = described! {
     team Text: "team of the frozen plan",
@@ -456,6 +484,17 @@ pub static SCANNER_SESSION_FILES: Table = Table {
     own: &[SCANNER_SESSION, SCANNER_SESSION_FILE_OWN],
 };
 
+/// Cases of lists.
+pub static CASES: Table =
+    Table { name: "cases", about: "a case of a theatre list", header: &CASE_COLUMNS, own: &[CASE] };
+/// Cases as they are in a dataset.
+pub static CASE_FILES: Table = Table {
+    name: "dataset: cases",
+    about: "a case of a theatre list; its trust and month are in the path",
+    header: &CASE_FILE,
+    own: &[CASE],
+};
+
 /// All of them.
 pub static ALL: &[&Table] = &[
     &LISTS,
@@ -470,7 +509,9 @@ pub static ALL: &[&Table] = &[
     &WAITS,
     &REPORTS,
     &EVENTS,
+    &CASES,
     &LIST_FILES,
+    &CASE_FILES,
     &SCANNER_SESSION_FILES,
 ];
 

@@ -19,6 +19,7 @@ use room_events::{AgentId, Event, EventId, Seq, SiteId, StreamId, TrustId, UtcMi
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{Committed, Inbound, Reader, Writer};
+use utilisation::result::SessionResult;
 use utilisation::rows::{
     AsObject, SESSION_COLUMNS, Value, session_row, write_csv_header, write_csv_row, write_csv_values,
 };
@@ -26,11 +27,12 @@ use utilisation::rules::RuleSet;
 use utilisation::timeline::Precedence;
 
 use crate::Usage;
+use crate::case_rows::{CASE_COLUMNS, case_rows, tokens};
 use crate::cli::{ExportArgs, ExportFormat, ExportWhat, ImportArgs, ImportWhat};
 use crate::clock::{Clock, wall_now};
 use crate::dataset;
 use crate::measured::measure_store;
-use crate::output;
+use crate::output::{self, Row};
 use crate::parquet_file::{ParquetFile, ROWS_AT_ONCE};
 use crate::tables;
 
@@ -54,6 +56,9 @@ pub const EVENT_COLUMNS: [&str; 13] = [
     "event",
 ];
 
+/// Lists whose cases are written together.
+const LISTS_AT_ONCE: usize = 20_000;
+
 /// Events of a row group in Parquet: their texts are long.
 const EVENTS_OF_A_ROW_GROUP: usize = 20_000;
 
@@ -76,7 +81,7 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
     }
     let Some(store) = &arguments.input.store else {
         bail!(Usage(
-            "events and sessions are exported from a store (give --store DIR; of an extract see `report sessions`)"
+            "events, sessions and cases are exported from a store (give --store DIR; of an extract see `report sessions`)"
                 .to_owned()
         ));
     };
@@ -96,6 +101,13 @@ pub fn export(arguments: &ExportArgs) -> anyhow::Result<()> {
         ExportWhat::Events => export_events(&reader, arguments.format, &mut *out)?,
         // Answered before: it is a folder.
         ExportWhat::Dataset => {}
+        ExportWhat::Cases => {
+            let rules = rule_set(&arguments.rules)?;
+            let precedence = Precedence::new(reader.precedence()?);
+            let (sessions, remainder) = measure_store(&reader, &precedence, &rules, Clock::of_store(store)?.now())?;
+            remainder.say();
+            export_cases(&sessions, arguments, &mut *out)?;
+        }
         ExportWhat::Sessions => {
             let rules = rule_set(&arguments.rules)?;
             let precedence = Precedence::new(reader.precedence()?);
@@ -166,6 +178,36 @@ fn export_events(reader: &Reader, format: ExportFormat, out: &mut dyn Write) -> 
         out.write_all(&buffer)?;
         Ok(())
     })
+}
+
+fn export_cases(sessions: &[SessionResult], arguments: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let note = format!("rule set {}", arguments.rules);
+    let mut file = ParquetFile::new("cases", tables::CASES.columns().collect(), &note)?;
+    let mut buffer = Vec::new();
+    if arguments.format == ExportFormat::Csv {
+        write_csv_header(&CASE_COLUMNS, &mut buffer);
+    }
+    for part in sessions.chunks(LISTS_AT_ONCE) {
+        let tokens: Vec<Vec<String>> = part.iter().map(tokens).collect();
+        let rows: Vec<Row<'_>> = part.iter().zip(&tokens).flat_map(|(list, tokens)| case_rows(list, tokens)).collect();
+        match arguments.format {
+            ExportFormat::Parquet => file.write(&rows)?,
+            ExportFormat::Csv => rows.iter().for_each(|row| write_csv_values(row, &mut buffer)),
+            ExportFormat::Ndjson => {
+                for row in &rows {
+                    serde_json::to_writer(&mut buffer, &AsObject(row))?;
+                    buffer.push(b'\n');
+                }
+            }
+        }
+        out.write_all(&buffer)?;
+        buffer.clear();
+    }
+    out.write_all(&buffer)?;
+    if arguments.format == ExportFormat::Parquet {
+        out.write_all(&file.into_bytes()?)?;
+    }
+    Ok(())
 }
 
 fn event_row<'r>(
