@@ -298,7 +298,7 @@ pub struct ExamResult {
     pub steps: Vec<Token>,
     /// Protocol of the step that it counts with.
     pub protocol: Option<Label>,
-    /// It was booked; absent where no booking of the session is known.
+    /// It was booked; absent where no booking of the session meets an exam.
     pub booked: Option<bool>,
     /// Whose exam it was, where its booking tells.
     pub patients: Option<Patients>,
@@ -420,6 +420,8 @@ pub enum ScannerFlag {
     ShortSlots,
     /// The plan has no length.
     EmptyPlan,
+    /// Exams were booked and exams were performed, and none of the one is any of the other.
+    BookingsUnmatched,
 }
 
 impl ScannerFlag {
@@ -436,6 +438,7 @@ impl ScannerFlag {
             Self::NotObserved => "not_observed",
             Self::ShortSlots => "short_slots",
             Self::EmptyPlan => "empty_plan",
+            Self::BookingsUnmatched => "bookings_unmatched",
         }
     }
 }

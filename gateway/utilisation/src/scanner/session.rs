@@ -117,8 +117,9 @@ impl Circumstances<'_> {
         figures.attendances = u32::try_from(attendances.len()).unwrap_or(u32::MAX);
         self.count_discontinued(&counted, &mut figures);
         let bookings = self.count_booked(cases, date, &mut figures);
-        // Where no booking is known at all, nobody can be said to have walked in.
-        if !bookings.is_empty() {
+        // Where no booking meets an exam, its source may have other numbers, and nobody can be said to have walked in.
+        let meet = results.iter().any(|exam| self.bookings.contains_key(&exam.id));
+        if meet && !bookings.is_empty() {
             for exam in &mut results {
                 exam.booked = Some(self.bookings.contains_key(&exam.id));
             }
@@ -132,6 +133,8 @@ impl Circumstances<'_> {
         let step_results = changeovers(steps, &mut figures);
 
         let state = self.state(!counted.is_empty());
+        let unmatched =
+            state == SessionState::Closed && !meet && bookings.iter().any(|b| b.state == BookingState::Booked);
         let is_open = counted.iter().any(|step| step.end.is_none());
         ScannerSession {
             id,
@@ -149,7 +152,7 @@ impl Circumstances<'_> {
             provisional: is_open || matches!(state, SessionState::Planned | SessionState::Running),
             revised,
             rule_set: self.under.rules.name.clone(),
-            quality: self.quality(steps, &figures, date),
+            quality: self.quality(steps, &figures, date, unmatched),
             figures,
             exams: results,
             visits: attendances
@@ -293,7 +296,13 @@ impl Circumstances<'_> {
         least.zip(figures.median_slot).is_some_and(|(least, median)| median < least.value)
     }
 
-    fn quality(&self, steps: &[&Placed<'_>], figures: &ScannerFigures, date: chrono::NaiveDate) -> Vec<ScannerFlag> {
+    fn quality(
+        &self,
+        steps: &[&Placed<'_>],
+        figures: &ScannerFigures,
+        date: chrono::NaiveDate,
+        unmatched: bool,
+    ) -> Vec<ScannerFlag> {
         let counted = || steps.iter().filter(|step| step.counts());
         let is_excluded = |reason| steps.iter().any(|step| step.excluded == Some(reason));
         let by_step = |step: &&&Placed<'_>| step.step.visit.is_none() && step.step.patient.is_none();
@@ -308,6 +317,7 @@ impl Circumstances<'_> {
             (figures.elapsed > Minutes::ZERO && !figures.is_observed(), ScannerFlag::NotObserved),
             (self.has_short_slots(figures, date), ScannerFlag::ShortSlots),
             (figures.open == Minutes::ZERO, ScannerFlag::EmptyPlan),
+            (unmatched, ScannerFlag::BookingsUnmatched),
         ]
         .into_iter()
         .filter_map(|(is_so, flag)| is_so.then_some(flag))

@@ -202,6 +202,14 @@ fn exams_are_told_apart_by_patients_booking_protocol_and_unit() {
 fn without_any_booking_nobody_can_be_said_to_have_walked_in() {
     let session = day(&room("a", RoomKind::Mri), &facts(&["08:05-08:25 A1"], Vec::new()));
     assert_eq!(session.exams[0].booked, None);
+    // Bookings whose source has other numbers say as little.
+    let steps = ["08:05-08:25 A1", "08:35-08:55 A2"];
+    let session = day(&room("a", RoomKind::Mri), &facts(&steps, vec![booking("B1", "08:00"), booking("B2", "08:30")]));
+    assert_eq!((session.exams[0].booked, session.exams[1].booked), (None, None));
+    assert!(session.quality.contains(&ScannerFlag::BookingsUnmatched), "{:?}", session.quality);
+    let session = day(&room("a", RoomKind::Mri), &facts(&steps, vec![booking("A1", "08:00"), booking("B2", "08:30")]));
+    assert_eq!((session.exams[0].booked, session.exams[1].booked), (Some(true), Some(false)));
+    assert!(!session.quality.contains(&ScannerFlag::BookingsUnmatched), "{:?}", session.quality);
 }
 
 #[test]
