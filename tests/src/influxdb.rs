@@ -8,7 +8,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::peer::{Peer, Running, await_port, free_port};
 
@@ -100,15 +101,66 @@ impl InfluxDb {
 
     /// Puts the write endpoint of later versions in front of it; returns its port.
     pub fn shim(&self) -> u16 {
+        self.recording_shim().0
+    }
+
+    /// The same, and all requests that were taken.
+    pub fn recording_shim(&self) -> (u16, Arc<Mutex<Vec<Request>>>) {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let taken = Arc::clone(&requests);
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let upstream = self.port;
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                std::thread::spawn(move || serve(client, upstream));
+                let taken = Arc::clone(&taken);
+                std::thread::spawn(move || {
+                    if let Some(request) = serve(client, upstream) {
+                        taken.lock().expect("no panic").push(request);
+                    }
+                });
             }
         });
-        port
+        (port, requests)
+    }
+}
+
+/// A write request that was taken.
+#[derive(Debug, Clone)]
+pub struct Request {
+    target: String,
+    encoding: String,
+    body: Vec<u8>,
+    /// When it was answered.
+    pub answered: Instant,
+}
+
+impl Request {
+    /// How many points it brings.
+    pub fn points(&self) -> usize {
+        let mut lines = String::new();
+        if self.encoding == "gzip" {
+            flate2::read::GzDecoder::new(self.body.as_slice()).read_to_string(&mut lines).expect("packed lines");
+        } else {
+            lines.push_str(&String::from_utf8_lossy(&self.body));
+        }
+        lines.lines().count()
+    }
+
+    /// Sends it again, to the shim at this port.
+    pub fn send(&self, port: u16) {
+        let Self { target, encoding, body, .. } = self;
+        let mut stream = connect(port);
+        write!(
+            stream,
+            "POST {target} HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\nContent-Encoding: {encoding}\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .expect("sent");
+        stream.write_all(body).expect("sent");
+        let (head, _) = response(stream);
+        assert!(head.contains(" 204 "), "{head}");
     }
 }
 
@@ -150,7 +202,7 @@ fn response(mut stream: TcpStream) -> (String, Vec<u8>) {
 }
 
 /// Answers the request of one connection; a dead engine ends it, as a dead server does.
-fn serve(client: TcpStream, upstream: u16) -> Option<()> {
+fn serve(client: TcpStream, upstream: u16) -> Option<Request> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let mut client = client;
     let mut head = String::new();
@@ -184,5 +236,6 @@ fn serve(client: TcpStream, upstream: u16) -> Option<()> {
     engine.read_to_end(&mut answer).ok()?;
     client.write_all(&answer).ok()?;
     // The engine's answer says that its connection closes.
-    Some(())
+    let taken = answer.get(9..12) == Some(b"204");
+    taken.then(|| Request { target: target.to_owned(), encoding: packed, body, answered: Instant::now() })
 }

@@ -29,6 +29,14 @@ pub fn agent() -> Command {
     Command::new(folder().join("touchtime-agent"))
 }
 
+/// `touchtime` as it is shipped, for benchmarks; another one where `TOUCHTIME_PROGRAM` names it.
+pub fn release_program() -> PathBuf {
+    let built = || root().join("target/release/touchtime");
+    let program = std::env::var_os("TOUCHTIME_PROGRAM").map_or_else(built, PathBuf::from);
+    assert!(program.exists(), "{} is not there (cargo build --release)", program.display());
+    program
+}
+
 // Cargo builds no binaries for another package's tests, so the first test that needs one builds both.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();

@@ -251,12 +251,8 @@ impl Exports {
 
     /// The subjects sent that begin so.
     pub fn subjects(&self, beginning: &str) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT subject FROM exported WHERE export = ?1 AND subject >= ?2 AND substr(subject, 1, length(?2)) = ?2
-             ORDER BY subject",
-        )?;
-        let rows = statement.query_map(params![self.name, beginning], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        // No character comes after this one.
+        self.subjects_between(beginning, &format!("{beginning}\u{10ffff}"))
     }
 
     /// The subjects sent from `first` to before `end`, in order of their names.

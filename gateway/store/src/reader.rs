@@ -125,7 +125,7 @@ impl Reader {
 
     /// Another view of the same store for a thread that reads most of it: the file is mapped into memory, since a room's
     /// records are spread over it and each page would be read many times. A disk that fails under it ends the process, so
-    /// it is for commands, not for a collector.
+    /// it is not for what a collector does with each event.
     pub fn another_mapped(&self) -> Result<Self, StoreError> {
         let other = Self::open(&self.dir)?;
         other.connection.pragma_update(None, "mmap_size", MOST_MAPPED_BYTES)?;

@@ -9,17 +9,18 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use board::source::Change;
 use chrono::NaiveDate;
 use collector::{AgentStatuses, ConnectionState};
 use delivery::Status;
 use influx::point::{self, Point};
 use influx::schema;
-use influx::send::{Sender, Server, Watch};
+use influx::send::{Refused, Sender, Server, Watch};
 use room_events::topic::AgentAddress;
 use room_events::{AgentId, ClockQuality, TrustId, UtcMillis};
 use store::{Exported, Exports, Reader, RoomRow};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::EXPORT;
 use super::subjects::{Dates, Measuring, Subject, beginning, local_date};
@@ -61,10 +62,14 @@ pub struct Exporting {
 pub fn start(exporting: Exporting, mut changes: broadcast::Receiver<Change>) -> anyhow::Result<()> {
     let seed = crate::random::bits_128()?.to_ne_bytes()[0];
     let sender = Sender::new(exporting.server.clone(), u64::from(seed) << 17 | 0x9e37)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // One thread works results out, the other sends.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     std::thread::Builder::new().name("influxdb".to_owned()).spawn(move || {
         runtime.block_on(async move {
-            let mut exporter = Exporter::new(exporting, sender);
+            let (parcels, to_carry) = mpsc::channel(1);
+            let (told, delivered) = mpsc::channel(1);
+            tokio::spawn(carry(sender, to_carry, told));
+            let mut exporter = Exporter::new(exporting, parcels, delivered);
             loop {
                 if let Err(error) = exporter.pass().await {
                     tracing::error!(%error, "exporting to InfluxDB failed; trying again");
@@ -84,14 +89,38 @@ pub fn start(exporting: Exporting, mut changes: broadcast::Receiver<Change>) -> 
 
 struct Exporter {
     with: Exporting,
-    sender: Sender,
-    telling: Telling,
+    parcels: mpsc::Sender<Parcel>,
+    delivered: mpsc::Receiver<Delivered>,
+    underway: usize,
     lines: Vec<String>,
     sent: Vec<Exported>,
     /// Lists have changed since trends were made.
     trends_due: bool,
     trends_made: Option<(Instant, NaiveDate)>,
     minute: i64,
+}
+
+/// Lines for the server, and the subjects that they say.
+struct Parcel {
+    lines: Vec<String>,
+    sent: Vec<Exported>,
+}
+
+/// What the server has, and what of it it would not have.
+struct Delivered {
+    sent: Vec<Exported>,
+    refused: Vec<Refused>,
+}
+
+/// Brings parcels to the server, one after the other, while the next one is being made.
+async fn carry(mut sender: Sender, mut parcels: mpsc::Receiver<Parcel>, delivered: mpsc::Sender<Delivered>) {
+    let mut telling = Telling::default();
+    while let Some(Parcel { lines, sent }) = parcels.recv().await {
+        let refused = sender.send(&lines, &mut telling).await;
+        if delivered.send(Delivered { sent, refused }).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// What a room has to be done for.
@@ -101,11 +130,12 @@ enum Task {
 }
 
 impl Exporter {
-    fn new(with: Exporting, sender: Sender) -> Self {
+    fn new(with: Exporting, parcels: mpsc::Sender<Parcel>, delivered: mpsc::Receiver<Delivered>) -> Self {
         Self {
             with,
-            sender,
-            telling: Telling::default(),
+            parcels,
+            delivered,
+            underway: 0,
             lines: Vec::new(),
             sent: Vec::new(),
             trends_due: true,
@@ -157,8 +187,9 @@ impl Exporter {
         for task in merged(tasks) {
             match task {
                 Task::All => {
+                    let mapped = reader.another_mapped()?;
                     for row in reader.rooms()? {
-                        self.room(&reader, &mut exports, &row, None, now).await?;
+                        self.room(&mapped, &mut exports, &row, None, now).await?;
                     }
                 }
                 Task::Days(row, dates) => self.room(&reader, &mut exports, &row, Some(dates), now).await?,
@@ -171,6 +202,7 @@ impl Exporter {
             self.health(&reader, minute)?;
         }
         self.flush(&mut exports).await?;
+        self.await_delivery(&mut exports).await?;
         exports.advance(&position, through, &format!("{settings} {today}"))?;
         Ok(())
     }
@@ -317,20 +349,32 @@ impl Exporter {
         Ok(())
     }
 
-    /// Sends what is kept, and notes it once the server has it.
+    /// Sends off what is kept, once the server has what was sent before.
     async fn flush(&mut self, exports: &mut Exports) -> anyhow::Result<()> {
-        let lines = std::mem::take(&mut self.lines);
-        let refused = self.sender.send(&lines, &mut self.telling).await;
-        if !refused.is_empty() {
-            tracing::warn!(
-                lines = refused.len(),
-                first = refused[0].reason,
-                "InfluxDB refuses points; the rest is exported (`touchtime influx dead-letters` shows them)"
-            );
-            let letters: Vec<(String, String)> = refused.into_iter().map(|r| (r.line, r.reason)).collect();
-            exports.bury(&letters, crate::clock::wall_now())?;
+        self.await_delivery(exports).await?;
+        let parcel = Parcel { lines: std::mem::take(&mut self.lines), sent: std::mem::take(&mut self.sent) };
+        self.parcels.send(parcel).await.context("whoever sends to InfluxDB has ended")?;
+        self.underway += 1;
+        Ok(())
+    }
+
+    /// Waits until the server has what was sent, and notes it.
+    async fn await_delivery(&mut self, exports: &mut Exports) -> anyhow::Result<()> {
+        while self.underway > 0 {
+            let Delivered { sent, refused } =
+                self.delivered.recv().await.context("whoever sends to InfluxDB has ended")?;
+            self.underway -= 1;
+            if !refused.is_empty() {
+                tracing::warn!(
+                    lines = refused.len(),
+                    first = refused[0].reason,
+                    "InfluxDB refuses points; the rest is exported (`touchtime influx dead-letters` shows them)"
+                );
+                let letters: Vec<(String, String)> = refused.into_iter().map(|r| (r.line, r.reason)).collect();
+                exports.bury(&letters, crate::clock::wall_now())?;
+            }
+            exports.record(&sent)?;
         }
-        exports.record(&std::mem::take(&mut self.sent))?;
         Ok(())
     }
 }
