@@ -193,16 +193,18 @@ fn tokens(tokens: &[Token]) -> String {
 fn exams(session: &ScannerSession, local: Local) -> Markup {
     html! {
         h2 { "Exams" }
-        p.small { "An exam is an accession, however many steps it took. It counts once, at the end of its first completed step." }
-        div.scroll { table {
-            thead { tr { th.n { "Counts at" } th { "Exam" } th { "State" } th { "Steps" } } }
-            tbody { @for exam in &session.exams { tr {
-                td.n { (local.exact_time(exam.at)) }
-                td { (short_token(&exam.id)) }
-                td { (exam.state.name()) @if exam.booked == Some(false) { ", walk-in" } @if !exam.in_plan && exam.state != ExamState::Provisional { ", outside the plan" } }
-                td { (tokens(&exam.steps)) }
-            } } }
-        } }
+        @if session.exams.is_empty() { p.small { "None has begun." } } @else {
+            p.small { "An exam is an accession, however many steps it took. It counts once, at the end of its first completed step." }
+            div.scroll { table {
+                thead { tr { th.n { "Counts at" } th { "Exam" } th { "State" } th { "Steps" } } }
+                tbody { @for exam in &session.exams { tr {
+                    td.n { (local.exact_time(exam.at)) }
+                    td { (short_token(&exam.id)) }
+                    td { (exam.state.name()) @if exam.booked == Some(false) { ", walk-in" } @if !exam.in_plan && exam.state != ExamState::Provisional { ", outside the plan" } }
+                    td { (tokens(&exam.steps)) }
+                } } }
+            } }
+        }
     }
 }
 
@@ -244,15 +246,17 @@ fn steps(session: &ScannerSession, local: Local) -> Markup {
     // Where no image was told of, two columns would be empty.
     let with_images = session.steps.iter().any(|step| step.acquired.is_some());
     html! {
-        h2 { "Steps" }
-        div.scroll { table {
-            thead { tr {
-                th { "Step" } th { "Exams" } th { "Protocol" } th { "State" } th.n { "From" } th.n { "To" } th.n { "Minutes" }
-                @if with_images { th.n { "First image" } th.n { "Last image" } }
-                th.n { "Changeover before" } th { "Remark" }
+        @if !session.steps.is_empty() {
+            h2 { "Steps" }
+            div.scroll { table {
+                thead { tr {
+                    th { "Step" } th { "Exams" } th { "Protocol" } th { "State" } th.n { "From" } th.n { "To" } th.n { "Minutes" }
+                    @if with_images { th.n { "First image" } th.n { "Last image" } }
+                    th.n { "Changeover before" } th { "Remark" }
+                } }
+                tbody { @for step in &session.steps { (step_row(step, with_images, local)) } }
             } }
-            tbody { @for step in &session.steps { (step_row(step, with_images, local)) } }
-        } }
+        }
     }
 }
 

@@ -287,3 +287,21 @@ async fn a_scanner_session_shows_steps_exams_what_is_left_out_and_the_arithmetic
         assert!(words.contains(expected), "{expected:?} is missing in:\n{words}");
     }
 }
+
+#[tokio::test]
+async fn a_scanner_session_that_has_not_begun_lacks_nothing() {
+    let now = at("07:40");
+    let day = scanner(("mri-1", "MRI 1", RoomKind::Mri), Vec::new(), booked(&["08:00"], 25), now, now);
+    let words = text(&page(FixedSource::new(site(vec![day], now)), "/lists/main.mri-1.2022-02-11.0800").await);
+    for expected in [
+        "Planned; as at 11 February 2022, 07:40",
+        "exams per hour none no operational minute has passed",
+        "short of target none target 2.5, no operational minute has passed",
+        "changeover none no known one (0 unknown)",
+        "Exams None has begun. Bookings",
+        "08:00 25",
+    ] {
+        assert!(words.contains(expected), "{expected:?} is missing in:\n{words}");
+    }
+    assert!(!words.contains("too little") && !words.contains("Steps"), "{words}");
+}

@@ -23,7 +23,10 @@ pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
         sum(
             "attendances per hour",
             or_none(f.attendances_per_hour().map(|rate| format!("{rate:.2}"))),
-            format!("= {} / {} min x 60", f.attendances, minutes(f.observed)),
+            match f.attendances_per_hour() {
+                Some(_) => format!("= {} / {} min x 60", f.attendances, minutes(f.observed)),
+                None => why_no_rate(f).to_owned(),
+            },
         ),
         short(f, source),
     ];
@@ -39,7 +42,11 @@ pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
         sum(
             "changeover",
             or_none(f.changeover_mean().map(|mean| format!("mean {mean:.1} min"))),
-            format!("of {} ({} unknown)", each.join(", "), f.changeovers_unknown),
+            if each.is_empty() {
+                format!("no known one ({} unknown)", f.changeovers_unknown)
+            } else {
+                format!("of {} ({} unknown)", each.join(", "), f.changeovers_unknown)
+            },
         ),
         sum(
             "first scan",
@@ -49,7 +56,14 @@ pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
         sum(
             "discontinued",
             percent(f.discontinued_rate()),
-            format!("of exams; {} steps {}", f.discontinued_steps, f.reasons()),
+            format!(
+                "of exams; {} {} {}",
+                f.discontinued_steps,
+                if f.discontinued_steps == 1 { "step" } else { "steps" },
+                f.reasons()
+            )
+            .trim_end()
+            .to_owned(),
         ),
         sum("did not attend", f.did_not_attend.to_string(), format!("of {} booked", f.booked)),
         sum("out of hours", f.out_of_hours_exams.to_string(), "exams ended outside the plan".to_owned()),
@@ -84,12 +98,17 @@ fn rate(f: &ScannerFigures) -> Sum {
         None => Sum {
             name,
             value: "none".to_owned(),
-            how: format!(
-                "too little was observed ({} per observed hour)",
-                f.exams_per_observed_hour().map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"))
-            ),
+            how: match f.exams_per_observed_hour() {
+                Some(rate) => format!("{} ({rate:.2} per observed hour)", why_no_rate(f)),
+                None => why_no_rate(f).to_owned(),
+            },
         },
     }
+}
+
+/// Before a session begins nothing is missing yet.
+fn why_no_rate(f: &ScannerFigures) -> &'static str {
+    if f.elapsed > Minutes::ZERO { "too little was observed" } else { "no operational minute has passed" }
 }
 
 fn short(f: &ScannerFigures, source: Option<&str>) -> Sum {
@@ -103,7 +122,7 @@ fn short(f: &ScannerFigures, source: Option<&str>) -> Sum {
                 source.unwrap_or("no source")
             ),
         ),
-        (Some(target), None) => ("none".to_owned(), format!("target {target}, too little observed")),
+        (Some(target), None) => ("none".to_owned(), format!("target {target}, {}", why_no_rate(f))),
         (None, _) => ("none".to_owned(), "no target".to_owned()),
     };
     Sum { name: "short of target", value, how }
