@@ -10,9 +10,14 @@
 //! state     name                -> number                        bytes held, of them signal levels, losses
 //! ```
 //!
+//! Each page that a commit writes makes it longer, and most commits write events alone. So `last` is that of the last
+//! event, where events follow, and `state` counts the bytes up to (`counted-stream`, `counted-seq`): whoever opens the
+//! file adds the few events behind that ([`MAX_UNCOUNTED`]).
+//!
 //! The bytes held are counted, not measured: redb's file is larger by its pages, and space that becomes free is used
 //! again. After an error of the disk the file is opened anew and read again: a commit that survived counts.
 
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use delivery::sender::Held;
@@ -25,6 +30,9 @@ const EVENTS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("events"
 const STREAMS: TableDefinition<u64, (u128, u64, u64)> = TableDefinition::new("streams");
 const FILES: TableDefinition<[u8; 32], u64> = TableDefinition::new("files");
 const STATE: TableDefinition<&str, i64> = TableDefinition::new("state");
+
+/// Events that a file may hold beyond those whose bytes it has written down: as few as are read in no time.
+const MAX_UNCOUNTED: u64 = 256;
 
 /// What an event costs beside its bytes, by rule of thumb: key and lengths.
 pub const OVERHEAD_BYTES: u64 = 32;
@@ -98,6 +106,8 @@ pub struct Outbox {
     max_bytes: u64,
     bytes: u64,
     signals: u64,
+    // Events of which the file does not say yet what they take.
+    uncounted: u64,
     records: Vec<Record>,
     // The stream of this process, once its first event is committed.
     current: Option<u64>,
@@ -194,6 +204,7 @@ impl Outbox {
             max_bytes,
             bytes: 0,
             signals: 0,
+            uncounted: 0,
             records: Vec::new(),
             current: None,
             fresh,
@@ -236,6 +247,7 @@ impl Outbox {
         let contents = Contents::read(&database)?;
         self.bytes = contents.bytes;
         self.signals = contents.signals;
+        self.uncounted = contents.uncounted;
         self.lost = contents.lost;
         // What this process counted and could not write is still in memory.
         self.open_loss = self.open_loss.take().or(contents.open_loss);
@@ -328,6 +340,9 @@ impl Outbox {
                 Record { number: self.next_number, held: Held { stream: self.fresh, floor: Seq::FIRST, last: Seq(0) } }
             }
         };
+        // Of a new stream the file knows nothing; of one that it has, the events say the rest.
+        let uncounted = self.uncounted + events.len() as u64;
+        let counts = index.is_none() || uncounted > MAX_UNCOUNTED;
         let told = if closes_loss { self.open_loss.as_ref().map_or(0, |loss| loss.count) } else { 0 };
         let mut transaction = self.database()?.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
@@ -337,27 +352,25 @@ impl Outbox {
                 record.held.last = record.held.last.next();
                 table.insert((record.number, record.held.last.0), event.as_ref())?;
             }
-            let Held { stream, floor, last } = record.held;
-            transaction.open_table(STREAMS)?.insert(record.number, (stream.0, floor.0, last.0))?;
             if let Some(Progress { file, items }) = progress {
                 transaction.open_table(FILES)?.insert(file, items)?;
             }
-            // Each number written makes a commit longer; most of them stay as they are.
-            let mut state = transaction.open_table(STATE)?;
-            state.insert("bytes", signed(self.bytes + added))?;
-            if signals > 0 {
-                state.insert("signal-bytes", signed(self.signals + signals))?;
-            }
-            if told > 0 {
-                state.insert("lost", signed(self.lost + told))?;
+            if counts {
+                let Held { stream, floor, last } = record.held;
+                transaction.open_table(STREAMS)?.insert(record.number, (stream.0, floor.0, last.0))?;
+                let end = (record.number, last.0);
+                write_counts(&transaction, self.bytes + added, self.signals + signals, end)?;
             }
             if closes_loss {
+                let mut state = transaction.open_table(STATE)?;
+                state.insert("lost", signed(self.lost + told))?;
                 state.insert("open-loss", 0)?;
             }
         }
         transaction.commit()?;
         self.bytes += added;
         self.signals += signals;
+        self.uncounted = if counts { 0 } else { uncounted };
         self.lost += told;
         if closes_loss {
             self.open_loss = None;
@@ -467,11 +480,12 @@ impl Outbox {
                 record.held.floor = Seq(floor);
                 streams.insert(record.number, (stream.0, floor, record.held.last.0))?;
             }
-            let mut state = transaction.open_table(STATE)?;
-            state.insert("bytes", signed(self.bytes.saturating_sub(freed)))?;
-            state.insert("signal-bytes", signed(self.signals.saturating_sub(signals)))?;
+            let end = records.last().map_or((0, 0), |r| (r.number, r.held.last.0));
+            let (bytes, signals) = (self.bytes.saturating_sub(freed), self.signals.saturating_sub(signals));
+            write_counts(&transaction, bytes, signals, end)?;
         }
         transaction.commit()?;
+        self.uncounted = 0;
         self.bytes = self.bytes.saturating_sub(freed);
         self.signals = self.signals.saturating_sub(signals);
         self.records = records;
@@ -509,6 +523,8 @@ pub struct Contents {
     pub bytes: u64,
     /// Bytes of them that are signal levels.
     pub signals: u64,
+    /// Events that were counted just now.
+    uncounted: u64,
     /// When the oldest event held was captured.
     pub oldest: Option<UtcMillis>,
     /// Losses told by an event.
@@ -548,12 +564,15 @@ impl Contents {
     }
 
     fn read_tables(read: &redb::ReadTransaction) -> Result<Self, OutboxError> {
+        let events = read.open_table(EVENTS)?;
         let mut records = Vec::new();
         for entry in read.open_table(STREAMS)?.iter()? {
             let (number, held) = entry?;
-            let (stream, floor, last) = held.value();
+            let (number, (stream, floor, last)) = (number.value(), held.value());
+            let newest = events.range((number, last)..=(number, u64::MAX))?.next_back().transpose()?;
+            let last = newest.map_or(last, |(key, _)| key.value().1);
             let held = Held { stream: StreamId(stream), floor: Seq(floor), last: Seq(last) };
-            records.push(Record { number: number.value(), held });
+            records.push(Record { number, held });
         }
         let state = read.open_table(STATE)?;
         let number = |name: &str| -> Result<i64, OutboxError> { Ok(state.get(name)?.map_or(0, |n| n.value())) };
@@ -566,12 +585,37 @@ impl Contents {
             // Written by every version that knows of inexact ones.
             exact: state.get("open-loss-exact")?.is_none_or(|exact| exact.value() != 0),
         });
-        let events = read.open_table(EVENTS)?;
         let oldest =
             events.first()?.and_then(|(_, bytes)| wire::decode(bytes.value()).ok()).map(|event| event.captured);
-        let (bytes, signals) = (unsigned(number("bytes")?), unsigned(number("signal-bytes")?));
-        Ok(Self { records, bytes, signals, oldest, lost: unsigned(number("lost")?), open_loss })
+        let (mut bytes, mut signals) = (unsigned(number("bytes")?), unsigned(number("signal-bytes")?));
+        let mut uncounted = 0;
+        // An earlier version wrote the bytes down with each event.
+        if state.get("counted-stream")?.is_some() {
+            let end = (unsigned(number("counted-stream")?), unsigned(number("counted-seq")?));
+            for entry in events.range((Bound::Excluded(end), Bound::Unbounded))? {
+                let (_, event) = entry?;
+                bytes += cost(event.value());
+                signals += signal_cost(event.value());
+                uncounted += 1;
+            }
+        }
+        Ok(Self { records, bytes, signals, uncounted, oldest, lost: unsigned(number("lost")?), open_loss })
     }
+}
+
+/// Writes down what all events through `end`, the last one, take.
+fn write_counts(
+    transaction: &redb::WriteTransaction,
+    bytes: u64,
+    signals: u64,
+    end: (u64, u64),
+) -> Result<(), OutboxError> {
+    let mut state = transaction.open_table(STATE)?;
+    state.insert("bytes", signed(bytes))?;
+    state.insert("signal-bytes", signed(signals))?;
+    state.insert("counted-stream", signed(end.0))?;
+    state.insert("counted-seq", signed(end.1))?;
+    Ok(())
 }
 
 /// What an event takes of the space.

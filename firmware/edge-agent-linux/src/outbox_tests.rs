@@ -180,3 +180,54 @@ fn a_record_that_makes_room_becomes_a_loss_that_is_called_inexact() {
     assert_eq!(contents.streams().collect::<Vec<_>>(), [held(B, 1, 1)]);
     assert_eq!(contents.open_loss.map(|loss| (loss.count, loss.exact)), Some((3, false)));
 }
+
+#[test]
+fn what_is_held_is_known_after_any_number_of_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    let _ = outbox.append(&events(1..=3), None, false).unwrap();
+    // Behind what the file has written down, at it, and just beyond it.
+    for n in 4..MAX_UNCOUNTED + 9 {
+        let event = if n % 3 == 0 { signals(1) } else { events(n..=n) };
+        let (known, space) = (outbox.append(&event, None, false).unwrap(), outbox.space());
+        assert_eq!(known, held(A, 1, n));
+        if n % 50 == 0 || n >= MAX_UNCOUNTED {
+            outbox.reopen().unwrap();
+            assert_eq!((outbox.streams().collect::<Vec<_>>(), outbox.space()), (vec![known], space), "{n} events");
+        }
+    }
+    let last = MAX_UNCOUNTED + 8;
+    let _ = outbox.append(&events(1..=1), None, false).unwrap();
+    assert!(outbox.delete_through(&[(A, last - 1)], u64::MAX).unwrap() > 0);
+    let space = outbox.space();
+    drop(outbox);
+    let found = Contents::read_only(folder.path()).unwrap();
+    assert_eq!(found.streams().collect::<Vec<_>>(), [held(A, last, last + 1)]);
+    assert_eq!((found.bytes, found.signals), (space.held, space.signals));
+    let mut outbox = open(folder.path(), B);
+    let _ = outbox.append(&events(1..=2), None, false).unwrap();
+    assert!(outbox.delete_through(&[(A, u64::MAX), (B, 1)], u64::MAX).unwrap() > 0);
+    outbox.reopen().unwrap();
+    assert_eq!(outbox.streams().collect::<Vec<_>>(), [held(A, last + 2, last + 1), held(B, 2, 2)]);
+    assert_eq!(outbox.space().held, cost(&events(2..=2)[0]));
+}
+
+#[test]
+fn an_outbox_of_a_version_that_counted_each_event_is_read_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut outbox = open(folder.path(), A);
+    let _ = outbox.append(&events(1..=3), None, false).unwrap();
+    let space = outbox.space();
+    let transaction = outbox.database().unwrap().begin_write().unwrap();
+    for name in ["counted-stream", "counted-seq"] {
+        assert!(transaction.open_table(STATE).unwrap().remove(name).unwrap().is_some());
+    }
+    transaction.commit().unwrap();
+    drop(outbox);
+    let mut outbox = open(folder.path(), B);
+    assert_eq!((outbox.streams().collect::<Vec<_>>(), outbox.space()), (vec![held(A, 1, 3)], space));
+    let _ = outbox.append(&events(4..=4), None, false).unwrap();
+    let space = outbox.space();
+    outbox.reopen().unwrap();
+    assert_eq!(outbox.space(), space);
+}
