@@ -10,6 +10,7 @@ mod dicom;
 mod dicom_limits;
 mod exports;
 mod grafana;
+mod held_by;
 mod hl7;
 mod hostile;
 mod influxdb;
@@ -202,6 +203,7 @@ fn main() -> std::process::ExitCode {
             "every_query_of_a_dashboard_or_alert_finds_rows_and_headlines_equal_the_reports",
             grafana::queries_find_rows_and_headlines_equal_the_reports,
         ),
+        test("what_the_documents_say_holds_a_rule_is_there", held_by::what_the_documents_say_holds_a_rule_is_there),
         test("the_contract_links_and_runs_without_std", no_std::links_and_runs),
     ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()
