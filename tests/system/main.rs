@@ -8,6 +8,7 @@ mod command_line;
 mod demo_scanners;
 mod dicom;
 mod dicom_limits;
+mod dicom_tls;
 mod exports;
 mod grafana;
 mod held_by;
@@ -148,6 +149,16 @@ fn main() -> std::process::ExitCode {
             scanner_night::a_night_of_everything_gives_the_right_figures,
         ),
         needs(Peer::Dcmtk, "a_scanner_s_echo_is_answered", dicom::echoscu_is_answered),
+        needs(
+            Peer::Dcmtk,
+            "scanners_over_tls_are_let_in_by_their_certificates_and_others_told_of",
+            dicom_tls::scanners_over_tls,
+        ),
+        needs(
+            Peer::Dcmtk,
+            "a_scanner_that_speaks_tls_to_a_plain_port_is_told_of",
+            dicom_tls::a_scanner_that_speaks_tls_to_a_plain_port_is_told_of,
+        ),
         test("a_closed_pipe_is_no_failure", command_line::closed_pipe),
         needs(
             Peer::Mosquitto,

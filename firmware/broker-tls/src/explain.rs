@@ -95,13 +95,19 @@ impl TlsFiles {
     }
 }
 
-enum Cause<'e> {
+pub(crate) enum Cause<'e> {
     Tls(&'e rustls::Error),
     Closed,
 }
 
+/// Whether TLS has failed, and not only the connection under it.
+#[must_use]
+pub fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    matches!(cause(error), Some(Cause::Tls(_)))
+}
+
 /// Looks through the layers of an error; an `io::Error` hides what it carries from `source`.
-fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<Cause<'e>> {
+pub(crate) fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<Cause<'e>> {
     let mut next = Some(error);
     let mut closed = None;
     while let Some(error) = next {

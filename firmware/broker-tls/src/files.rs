@@ -106,18 +106,10 @@ impl TlsFiles {
             .with_webpki_verifier(verifier);
         let Some(identity) = &self.identity else { return Ok(config.with_no_client_auth()) };
         let chain = certificates(CERTIFICATE, &identity.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&bytes(KEY, &identity.key)?).map_err(|_| {
-            let text = "holds no private key (give it as PEM, without a pass phrase)";
-            problem(KEY, &identity.key, text.to_owned())
-        })?;
-        config.with_client_auth_cert(chain, key).map_err(|error| {
-            let text = if error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
-                format!("is not the key of {} (replace both files together)", identity.certificate.display())
-            } else {
-                format!("{error} (give a PKCS #8, RSA or EC key as PEM)")
-            };
-            problem(KEY, &identity.key, text)
-        })
+        let key = private_key(KEY, &identity.key)?;
+        config
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| problem(KEY, &identity.key, unfit_key(&error, &identity.certificate)))
     }
 
     /// For `check`: whose certificates these are and how long they last at `now`, or what must be done about them.
@@ -126,7 +118,7 @@ impl TlsFiles {
         let now = Seconds(now_seconds);
         let mut said = format!("trusts {}", validity(CA, &self.authority, now)?);
         if let Some(identity) = &self.identity {
-            open_to_all(&identity.key)?;
+            open_to_all(KEY, &identity.key)?;
             said += &format!("; shows {}", validity(CERTIFICATE, &identity.certificate, now)?);
         }
         Ok(said)
@@ -156,7 +148,7 @@ impl TlsFiles {
     }
 }
 
-fn validity(key: &'static str, file: &Path, now: Seconds) -> Result<String, String> {
+pub(crate) fn validity(key: &'static str, file: &Path, now: Seconds) -> Result<String, String> {
     // The first is the machine's own, or the one authority that is meant; others lie between.
     let first = certificates(key, file).map_err(|error| error.to_string())?.into_iter().next();
     let Some(certificate) = first.and_then(|der| Certificate::from_der(&der)) else {
@@ -180,26 +172,39 @@ fn validity(key: &'static str, file: &Path, now: Seconds) -> Result<String, Stri
     Ok(format!("{name} until {end}, {days} days"))
 }
 
+pub(crate) fn private_key(key: &'static str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&bytes(key, file)?)
+        .map_err(|_| problem(key, file, "holds no private key (give it as PEM, without a pass phrase)".to_owned()))
+}
+
+pub(crate) fn unfit_key(error: &rustls::Error, certificate: &Path) -> String {
+    if *error == rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
+        format!("is not the key of {} (replace both files together)", certificate.display())
+    } else {
+        format!("{error} (give a PKCS #8, RSA or EC key as PEM)")
+    }
+}
+
 #[cfg(unix)]
-fn open_to_all(key: &Path) -> Result<(), String> {
+pub(crate) fn open_to_all(key: &str, file: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(key).map(|data| data.permissions().mode()).unwrap_or_default();
+    let mode = std::fs::metadata(file).map(|data| data.permissions().mode()).unwrap_or_default();
     if mode & 0o007 == 0 {
         return Ok(());
     }
-    Err(format!("{KEY} {}: everybody on this machine may read it (chmod 0600, or 0640 with a group)", key.display()))
+    Err(format!("{key} {}: everybody on this machine may read it (chmod 0600, or 0640 with a group)", file.display()))
 }
 
 #[cfg(not(unix))]
-fn open_to_all(_: &Path) -> Result<(), String> {
+pub(crate) fn open_to_all(_: &str, _: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     items(key, file, "CERTIFICATE")
 }
 
-fn items<T: PemObject>(key: &'static str, file: &Path, label: &str) -> Result<Vec<T>, TlsError> {
+pub(crate) fn items<T: PemObject>(key: &'static str, file: &Path, label: &str) -> Result<Vec<T>, TlsError> {
     let bytes = bytes(key, file)?;
     let read: Result<Vec<T>, pem::Error> = T::pem_slice_iter(&bytes).collect();
     match read {

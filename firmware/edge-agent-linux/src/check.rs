@@ -62,6 +62,11 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
         for problem in problems {
             find("scanners", Err(problem));
         }
+        match config.dicom.tls() {
+            Ok(Some(files)) => find("dicom.certificate-file", files.describe(now_seconds)),
+            Ok(None) => {}
+            Err(error) => find("dicom.certificate-file", Err(error)),
+        }
     }
     let clock = &config.clock.synchronised_file;
     find(

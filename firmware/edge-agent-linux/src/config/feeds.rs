@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use broker_tls::{ListenerFiles, ListenerKeys};
 use chrono_tz::Tz;
 use room_events::{RoomId, SourceId};
 use serde::Deserialize;
@@ -33,6 +34,20 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "Who may call, and the room of its steps: { calling = \"MR1\", room = \"mri-1\" }; for a forwarder one entry per station, { calling = \"RIS\", station = \"CT1\", room = \"ct-1\" }. Others are refused.",
     ),
+    key(
+        "dicom.certificate-file",
+        "-",
+        "\"/etc/touchtime/dicom.pem\"",
+        "The certificate that is shown to scanners, with those between it and its authority: they must speak TLS then. Read anew for each association.",
+    ),
+    key("dicom.key-file", "-", "\"/etc/touchtime/dicom.key\"", "Its private key, PEM without a pass phrase."),
+    key(
+        "dicom.ca-file",
+        "-",
+        "\"/etc/touchtime/scanners-ca.pem\"",
+        "The authority of the scanners' certificates: who shows none of it is refused; absent: none is asked for.",
+    ),
+    key("dicom.crl-file", "-", "\"/etc/touchtime/scanners.crl\"", "Its list of revoked certificates."),
     key("dicom.zone", "\"Europe/London\"", "", "The zone of times that come without an offset."),
     key("dicom.idle-seconds", "60", "", "An association on which nothing comes is ended."),
     key("dicom.max-associations", "32", "", "Associations at once; more are told to come later."),
@@ -92,6 +107,14 @@ table!(
         ae_title: String = "TOUCHTIME".to_owned(),
         /// Who may call.
         scanners: Vec<Scanner> = Vec::new(),
+        /// The certificate that is shown; with one, TLS is spoken.
+        certificate_file: Option<PathBuf> = None,
+        /// Its key.
+        key_file: Option<PathBuf> = None,
+        /// The authority of the callers' certificates.
+        ca_file: Option<PathBuf> = None,
+        /// Its list of revoked ones.
+        crl_file: Option<PathBuf> = None,
         /// The zone of times without offset.
         zone: Tz = Tz::Europe__London,
         /// How long an association may be silent.
@@ -170,6 +193,23 @@ impl Extract {
 }
 
 impl Dicom {
+    /// The files of TLS, if it is asked for; the error says which key is missing.
+    pub fn tls(&self) -> Result<Option<ListenerFiles>, String> {
+        const KEYS: ListenerKeys = ListenerKeys {
+            certificate: "dicom.certificate-file",
+            key: "dicom.key-file",
+            ca: "dicom.ca-file",
+            crl: "dicom.crl-file",
+        };
+        ListenerFiles::from_keys(
+            KEYS,
+            self.certificate_file.as_deref(),
+            self.key_file.as_deref(),
+            self.ca_file.as_deref(),
+            self.crl_file.as_deref(),
+        )
+    }
+
     pub(super) fn check(&self, has_token_key: bool) -> Result<(), String> {
         check_ranges(&[
             ("dicom.idle-seconds", self.idle_seconds.into(), 1..=3600),
@@ -178,6 +218,7 @@ impl Dicom {
             ("dicom.max-message-kib", self.max_message_kib.into(), 16..=16_384),
         ])?;
         check_source("dicom.source", &self.source)?;
+        self.tls()?;
         let titles = self.scanners.iter().flat_map(|scanner| [Some(&scanner.calling), scanner.station.as_ref()]);
         for title in titles.flatten().chain([&self.ae_title]) {
             check_title("dicom", title)?;

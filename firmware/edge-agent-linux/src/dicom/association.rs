@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use dicom_feed::{Assembly, Message, Part, Syntax, answer, uid};
-use dicom_ul::association::Association as _;
 use dicom_ul::association::server::{AccessControl, AsyncServerAssociation, ServerAssociationOptions};
+use dicom_ul::association::{Association as _, Error};
 use dicom_ul::pdu::{
     AssociationRJServiceUserReason, PDataValue, PDataValueType, Pdu, PresentationContextResultReason, UserIdentity,
 };
 use room_events::UtcMillis;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{DicomFeed, recording};
@@ -88,14 +88,53 @@ pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: T
     for syntax in uid::COMPRESSED {
         options = options.with_transfer_syntax(*syntax);
     }
-    let mut association = match options.establish_async(socket).await {
-        Ok(association) => association,
-        Err(error) => {
-            // Its text may hold what was sent.
-            tracing::debug!(%peer, kind = kind_of(&error), "no association");
-            return;
-        }
+    let refused = |why: &str| {
+        tracing::warn!(%peer, "a connection is refused: {why}");
+        feed.heard.note_refused(&peer.ip().to_string(), &feed.called, why, shared.agent().clock().now());
     };
+    // Its text may hold what was sent.
+    let none = |error: &Error| tracing::debug!(%peer, kind = kind_of(error), "no association");
+    let Some(files) = &feed.tls else {
+        match options.establish_async(socket).await {
+            Ok(association) => attend(feed, shared, association, peer).await,
+            Err(Error::TlsNotSupported) => {
+                refused("it speaks TLS, and this agent does not (set dicom.certificate-file, or switch TLS off there)");
+            }
+            Err(error) => none(&error),
+        }
+        return;
+    };
+    let config = match files.read() {
+        Ok(config) => config,
+        Err(error) => return refused(&format!("{error}; nobody gets in until this is put right")),
+    };
+    // The handshake has no end of its own.
+    match tokio::time::timeout(feed.idle, options.tls_config(config).establish_tls_async(socket)).await {
+        Ok(Ok(association)) => attend(feed, shared, association, peer).await,
+        Ok(Err(error)) if is_of_tls(&error) => refused(&files.explain(&error)),
+        Ok(Err(error)) => none(&error),
+        Err(_) => tracing::debug!(%peer, "no association: nothing came for dicom.idle-seconds"),
+    }
+}
+
+/// Whether TLS has failed, at the handshake or where a caller judges it after its own end of that.
+fn is_of_tls(error: &Error) -> bool {
+    matches!(error, Error::TlsHandshake { .. } | Error::ReceivePdu { .. } | Error::WireRead { .. })
+        && broker_tls::is_of_tls(error)
+}
+
+/// A connection over which units come.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
+
+/// Serves an association until it ends.
+async fn attend<S: Wire>(
+    feed: &Arc<DicomFeed>,
+    shared: &Arc<Shared>,
+    mut association: AsyncServerAssociation<S>,
+    peer: SocketAddr,
+) {
     let calling = association.peer_ae_title().to_owned();
     if let Err(error) = converse(feed, shared, &mut association).await {
         tracing::warn!(%peer, calling, error = format!("{error:#}"), "an association is aborted");
@@ -105,8 +144,7 @@ pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: T
 
 /// What went wrong, without what was sent.
 #[allow(clippy::wildcard_enum_match_arm, reason = "the crate's list is open, and the rest is one thing to the reader")]
-fn kind_of(error: &dicom_ul::association::Error) -> &'static str {
-    use dicom_ul::association::Error;
+fn kind_of(error: &Error) -> &'static str {
     match error {
         Error::Rejected { .. } => "it was refused",
         Error::ConnectionClosed { .. } => "the connection was closed",
@@ -117,10 +155,10 @@ fn kind_of(error: &dicom_ul::association::Error) -> &'static str {
     }
 }
 
-async fn converse(
+async fn converse<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
-    association: &mut AsyncServerAssociation<TcpStream>,
+    association: &mut AsyncServerAssociation<S>,
 ) -> anyhow::Result<()> {
     let accepted = association.presentation_contexts().iter();
     let accepted = accepted.filter(|context| context.reason == PresentationContextResultReason::Acceptance);
@@ -129,7 +167,7 @@ async fn converse(
     loop {
         let pdu = match association.receive().await {
             Ok(pdu) => pdu,
-            Err(dicom_ul::association::Error::ConnectionClosed { .. }) => return Ok(()),
+            Err(Error::ConnectionClosed { .. }) => return Ok(()),
             Err(error) => bail!("{}", kind_of(&error)),
         };
         match pdu {
@@ -159,10 +197,10 @@ async fn converse(
     }
 }
 
-async fn respond(
+async fn respond<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
-    association: &mut AsyncServerAssociation<TcpStream>,
+    association: &mut AsyncServerAssociation<S>,
     message: Message,
 ) -> anyhow::Result<()> {
     let (id, calling) = (message.context, association.peer_ae_title().to_owned());

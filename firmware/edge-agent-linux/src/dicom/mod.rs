@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use broker_tls::ListenerFiles;
 use chrono_tz::Tz;
 use edge_agent::Observed;
 use room_events::{Alive, ClockQuality, Observation, RoomId, SiteId, SourceId, UtcMillis};
@@ -66,6 +67,7 @@ pub struct DicomFeed {
     key: TokenKey,
     source: SourceId,
     site: SiteId,
+    tls: Option<ListenerFiles>,
     idle: Duration,
     max_message_bytes: usize,
     max_associations: usize,
@@ -90,6 +92,11 @@ impl DicomFeed {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("data-dir {} cannot be made", config.data_dir.display()))?;
         let database = open_database(&config.data_dir)?;
+        let tls = dicom.tls().map_err(anyhow::Error::msg)?;
+        if let Some(Err(error)) = tls.as_ref().map(ListenerFiles::read) {
+            // It may be put right while the agent runs.
+            tracing::error!(%error, "no scanner gets in until this is put right");
+        }
         Ok(Some(Self {
             listen,
             data_dir: config.data_dir.clone(),
@@ -99,6 +106,7 @@ impl DicomFeed {
             key: TokenKey::read(key_file)?,
             source: SourceId::new(&dicom.source).context("dicom.source")?,
             site: config.site.clone(),
+            tls,
             idle: Duration::from_secs(dicom.idle_seconds.into()),
             max_message_bytes: usize::from(dicom.max_message_kib) * 1024,
             max_associations: dicom.max_associations.into(),
@@ -118,7 +126,7 @@ impl DicomFeed {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("dicom.listen {address} cannot be listened on (is another program there?)"))?;
-        tracing::info!(%address, ae_title = self.called, scanners = self.scanners.len(), "listening for scanners");
+        tracing::info!(%address, ae_title = self.called, scanners = self.scanners.len(), tls = self.tls.is_some(), "listening for scanners");
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_associations));
         let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
@@ -149,7 +157,8 @@ impl DicomFeed {
                         let Ok(place) = places.clone().try_acquire_owned() else {
                             tracing::warn!(%peer, "an association is refused for now: there are dicom.max-associations already");
                             feed.heard.note_turned_away();
-                            if let Ok(place) = turned_away.clone().try_acquire_owned() {
+                            // In TLS there is no word before the handshake.
+                            if feed.tls.is_none() && let Ok(place) = turned_away.clone().try_acquire_owned() {
                                 tokio::spawn(async move {
                                     association::refuse_for_now(socket).await;
                                     drop(place);
