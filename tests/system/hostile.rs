@@ -2,10 +2,11 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use touchtime_tests::mqtt::{Client, Packet, RudeBroker};
-use touchtime_tests::peer::{Running, await_that, free_port, mosquitto};
+use touchtime_tests::peer::{Running, await_port, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{root, run, touchtime};
 use touchtime_tests::web;
 
@@ -206,6 +207,36 @@ pub fn a_broker_that_keeps_to_no_limit_stops_nothing() {
     assert!(collector.0.try_wait().expect("a child can be asked").is_none(), "the collector has ended");
     let said = std::fs::read_to_string(&log).expect("the log");
     assert!(!said.contains("panicked"), "{said}");
+}
+
+/// A collector that was killed cannot say so; the next one does, once, and one that was asked to stop leaves nothing to tell.
+pub fn a_killed_collector_is_told_by_the_next_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_broker, port) = mosquitto(dir.path());
+    let told = |log: &Path| std::fs::read_to_string(log).expect("the log").contains("the collector before this one");
+    let start = || {
+        let board = free_port();
+        let (running, log) = collector(dir.path(), port, board);
+        await_port(board);
+        (running, log)
+    };
+    let (first, log) = start();
+    await_that("it says that it collects", || dir.path().join("store/collecting").exists());
+    assert!(!told(&log));
+    drop(first);
+    let stop = |mut running: Running| {
+        let done = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status();
+        assert!(done.expect("kill runs").success());
+        await_that("it stops", || running.0.try_wait().expect("a child can be asked").is_some());
+        assert!(!dir.path().join("store/collecting").exists());
+    };
+    let (second, log) = start();
+    await_that("the second one tells", || told(&log));
+    stop(second);
+    let (third, log) = start();
+    await_that("it says that it collects", || dir.path().join("store/collecting").exists());
+    stop(third);
+    assert!(!told(&log));
 }
 
 fn collector(dir: &Path, broker: u16, board: u16) -> (Running, std::path::PathBuf) {

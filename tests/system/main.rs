@@ -165,6 +165,11 @@ fn main() -> std::process::ExitCode {
             "what_a_hostile_agent_sends_is_kept_and_counted_and_others_go_on",
             hostile::what_cannot_be_read_is_kept_and_counted,
         ),
+        needs(
+            Peer::Mosquitto,
+            "a_killed_collector_is_told_by_the_next_one",
+            hostile::a_killed_collector_is_told_by_the_next_one,
+        ),
         test("a_broker_that_keeps_to_no_limit_stops_nothing", hostile::a_broker_that_keeps_to_no_limit_stops_nothing),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
         needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),

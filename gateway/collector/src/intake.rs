@@ -11,6 +11,7 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use store::{Acknowledgement, Committed, Inbound, StoreError, Writer};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 
+use crate::unfinished::Unfinished;
 use crate::{Changed, Counts};
 
 /// A message from the broker, tied to the connection that must acknowledge it.
@@ -43,12 +44,25 @@ pub struct Witnesses {
     pub changes: broadcast::Sender<Changed>,
     /// The counts.
     pub counts: Counts,
+    /// Whoever starts after this program has ended.
+    pub(crate) unfinished: Unfinished,
 }
 
 /// Commits what arrives, as much at once as is waiting, until the channel closes.
 pub fn run(
     mut writer: Writer,
     mut arrivals: mpsc::UnboundedReceiver<Arrival>,
+    answers: &mpsc::Sender<Answers>,
+    witnesses: Witnesses,
+    now: impl Fn() -> UtcMillis,
+) {
+    take_in(&mut writer, &mut arrivals, answers, &witnesses, now);
+    witnesses.unfinished.end();
+}
+
+fn take_in(
+    writer: &mut Writer,
+    arrivals: &mut mpsc::UnboundedReceiver<Arrival>,
     answers: &mpsc::Sender<Answers>,
     witnesses: &Witnesses,
     now: impl Fn() -> UtcMillis,
@@ -62,7 +76,9 @@ pub fn run(
             .collect();
         let batches = inbound.len() as u64;
         witnesses.counts.count(|counted| counted.batches += batches);
-        let acknowledgements = contain(&inbound, |messages| store(&mut writer, messages, received, witnesses));
+        witnesses.unfinished.note_storing(inbound.iter().map(|message| message.from));
+        let acknowledgements = contain(&inbound, |messages| store(writer, messages, received, witnesses));
+        witnesses.unfinished.note_stored();
         let settled = std::mem::take(&mut waiting);
         if answers.blocking_send(Answers { acknowledgements, settled }).is_err() {
             return;

@@ -12,6 +12,7 @@ mod joining;
 mod link;
 mod room;
 mod summaries;
+mod unfinished;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub use counts::{Counted, Counts};
 use intake::Witnesses;
 use room::Room;
 pub use summaries::{Claim, Role, Summaries, classify};
+use unfinished::Unfinished;
 
 /// Messages taken from the broker and not yet committed; the broker holds back the rest. Above the broker's default of
 /// 20, below which a group commit would never fill.
@@ -49,6 +51,8 @@ pub struct Settings {
     pub password_file: Option<PathBuf>,
     /// The files of TLS, if the connection is to be encrypted; read anew at each connection.
     pub tls: Option<TlsFiles>,
+    /// The folder of the store, where it is noted what is being stored.
+    pub store_dir: PathBuf,
     /// Longest wait before another attempt to connect; the first ones come sooner.
     pub longest_pause: Duration,
 }
@@ -92,9 +96,13 @@ pub async fn run(
     // Each holds a group of messages, of up to RECEIVE_MAXIMUM: few, so that memory is bounded whatever a broker sends.
     let (answers, to_send) = mpsc::channel(4);
     // SQLite blocks; it has a thread of its own.
+    let (unfinished, before) = Unfinished::begin(&settings.store_dir);
+    if let Some(ended) = before {
+        ended.tell();
+    }
     let intake = std::thread::Builder::new().name("intake".to_owned()).spawn({
         let (counts, now) = (shared.counts.clone(), now.clone());
-        move || intake::run(writer, taken, &answers, &Witnesses { changes, counts }, now)
+        move || intake::run(writer, taken, &answers, Witnesses { changes, counts, unfinished }, now)
     })?;
     link::run(settings, shared, room, to_send, now, stop).await;
     // The link has dropped its end of the room, so the thread ends after its last commit.

@@ -380,6 +380,7 @@ mod tests {
             username: Some("c1".to_owned()),
             password_file: Some(password_file),
             tls: None,
+            store_dir: std::path::PathBuf::new(),
             longest_pause: Duration::from_secs(1),
         }
     }

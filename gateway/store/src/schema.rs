@@ -17,6 +17,7 @@
 //!   dead_letters      what a receiver of exports would not have, for people to see
 //! touchtime.lock      held shared by each writer, alone by what replaces the database
 //! collector.lock      held by the one collector of this store
+//! collecting          whose messages the collector is storing, for the next one if it is killed
 //! ```
 //! A mark is `through` (all seqs up to it are accounted for) and `above`: ranges beyond it, 16 bytes each, first and last
 //! seq as big-endian 64-bit numbers.

@@ -138,6 +138,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         username: config.broker.username.clone(),
         password_file: config.broker.password_file.clone(),
         tls: config.broker.tls().map_err(anyhow::Error::msg)?,
+        store_dir: config.store.dir.clone(),
         longest_pause: Duration::from_secs(10),
     };
     let mut collecting = tokio::spawn(collector::run(settings, writer, crate::clock::wall_now, facts, shared, stopped));
