@@ -3,7 +3,7 @@
 //! A contact bounces, so an edge by itself says nothing: edges closer together than the debounce time are one burst, and
 //! what counts is the level that the burst leaves behind. The change is placed at the burst's *first* edge, when the
 //! hand or the door moved. The times are those of the edges, not of their handling, so a delayed reader settles the
-//! same changes as a prompt one.
+//! same changes as a prompt one, if it hands over the edges that are waiting before it lets time pass.
 //!
 //! A line that does not come to rest, or is active longer than its meaning allows, is told as a fault and not passed
 //! over. A cut wire looks like a line at rest: only wiring that is active at rest shows it, as stuck.
@@ -102,7 +102,8 @@ impl Line {
     }
 
     /// Takes the passing of time: settles what has come to rest by `now`. To be called when no edge has come for the
-    /// debounce time, and now and then for a stuck line.
+    /// debounce time, and now and then for a stuck line; never ahead of an edge that waits to be read, which would then
+    /// be a burst of its own.
     #[must_use = "changes and faults are told once"]
     pub fn handle_time(&mut self, now: u64) -> News {
         let mut news = News::new();
