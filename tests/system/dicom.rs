@@ -20,7 +20,7 @@ pub(super) struct Department<'a> {
 }
 
 impl Department<'_> {
-    fn agent(&self) -> Running {
+    pub(super) fn agent(&self) -> Running {
         self.agent_with("scanners = [{ calling = 'MR1', room = 'mri-1' }]\n")
     }
 

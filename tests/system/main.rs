@@ -15,6 +15,7 @@ mod held_by;
 mod hl7;
 mod hostile;
 mod influxdb;
+mod mri_sessions;
 mod no_std;
 mod path;
 mod prometheus;
@@ -108,6 +109,11 @@ fn main() -> std::process::ExitCode {
             Peer::Pynetdicom,
             "a_performed_step_reaches_the_store_and_no_name_or_number_does",
             dicom::a_performed_step_reaches_the_store,
+        ),
+        needs(
+            Peer::Pynetdicom,
+            "the_sessions_of_a_real_scanner_keep_their_spans_on_the_way_into_reports",
+            mri_sessions::real_sessions_keep_their_spans,
         ),
         needs(
             Peer::Storescu,
