@@ -22,6 +22,7 @@ mod prometheus;
 mod published;
 mod scanner_night;
 mod scanners;
+mod scanners_at_once;
 mod upkeep;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -92,6 +93,8 @@ fn main() -> std::process::ExitCode {
             scanners::a_scanners_pages_follow_in_a_browser,
         ),
         test("explain_shows_a_scanners_steps_exams_and_arithmetic", scanners::explain_shows_steps_exams_and_arithmetic),
+        test("fifty_scanners_at_once_are_each_answered_for_themselves", scanners_at_once::each_is_answered_for_itself),
+        test("what_fifty_scanners_were_answered_outlives_a_kill", scanners_at_once::what_is_answered_outlives_a_kill),
         test(
             "the_demos_scanners_are_measured_as_they_count_themselves",
             demo_scanners::measured_is_what_the_simulator_counted,

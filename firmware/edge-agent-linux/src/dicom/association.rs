@@ -15,6 +15,7 @@ use room_events::UtcMillis;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::desk::Desk;
 use super::{DicomFeed, recording};
 use crate::agent::Shared;
 
@@ -70,7 +71,13 @@ pub(super) async fn refuse_for_now(mut socket: TcpStream) {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(
+    feed: &Arc<DicomFeed>,
+    shared: &Arc<Shared>,
+    desk: &Desk,
+    socket: TcpStream,
+    peer: SocketAddr,
+) {
     let mut options = ServerAssociationOptions::new()
         .ae_access_control(Allowed { feed, now: shared.agent().clock().now() })
         .ae_title(feed.called.clone())
@@ -96,7 +103,7 @@ pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: T
     let none = |error: &Error| tracing::debug!(%peer, kind = kind_of(error), "no association");
     let Some(files) = &feed.tls else {
         match options.establish_async(socket).await {
-            Ok(association) => attend(feed, shared, association, peer).await,
+            Ok(association) => attend(feed, shared, desk, association, peer).await,
             Err(Error::TlsNotSupported) => {
                 refused("it speaks TLS, and this agent does not (set dicom.certificate-file, or switch TLS off there)");
             }
@@ -110,7 +117,7 @@ pub(super) async fn serve(feed: &Arc<DicomFeed>, shared: &Arc<Shared>, socket: T
     };
     // The handshake has no end of its own.
     match tokio::time::timeout(feed.idle, options.tls_config(config).establish_tls_async(socket)).await {
-        Ok(Ok(association)) => attend(feed, shared, association, peer).await,
+        Ok(Ok(association)) => attend(feed, shared, desk, association, peer).await,
         Ok(Err(error)) if is_of_tls(&error) => refused(&files.explain(&error)),
         Ok(Err(error)) => none(&error),
         Err(_) => tracing::debug!(%peer, "no association: nothing came for dicom.idle-seconds"),
@@ -132,11 +139,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
 async fn attend<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
+    desk: &Desk,
     mut association: AsyncServerAssociation<S>,
     peer: SocketAddr,
 ) {
     let calling = association.peer_ae_title().to_owned();
-    if let Err(error) = converse(feed, shared, &mut association).await {
+    if let Err(error) = converse(feed, shared, desk, &mut association).await {
         tracing::warn!(%peer, calling, error = format!("{error:#}"), "an association is aborted");
         let _ = association.abort().await;
     }
@@ -158,6 +166,7 @@ fn kind_of(error: &Error) -> &'static str {
 async fn converse<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
+    desk: &Desk,
     association: &mut AsyncServerAssociation<S>,
 ) -> anyhow::Result<()> {
     let accepted = association.presentation_contexts().iter();
@@ -179,7 +188,7 @@ async fn converse<S: Wire>(
                     };
                     let message = assembly.handle(value.presentation_context_id, part, value.is_last, &value.data)?;
                     if let Some(message) = message {
-                        respond(feed, shared, association, message).await?;
+                        respond(feed, shared, desk, association, message).await?;
                     }
                 }
             }
@@ -200,17 +209,21 @@ async fn converse<S: Wire>(
 async fn respond<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
+    desk: &Desk,
     association: &mut AsyncServerAssociation<S>,
     message: Message,
 ) -> anyhow::Result<()> {
     let (id, calling) = (message.context, association.peer_ae_title().to_owned());
-    let (feed, shared) = (feed.clone(), shared.clone());
-    // Recording waits for the disk.
-    let bytes = tokio::task::spawn_blocking(move || {
-        let (status, instance) = recording::handle(&feed, &shared, &message, &calling);
-        answer(&message.command, status, instance.as_deref())
-    });
-    let bytes = bytes.await.context("a message could not be handled")?;
+    let command = message.command.clone();
+    let (status, instance) = if recording::is_of_step(&message) {
+        desk.ask(message, calling).await?
+    } else {
+        let (feed, shared) = (feed.clone(), shared.clone());
+        // Recording waits for the disk.
+        let handled = tokio::task::spawn_blocking(move || recording::handle(&feed, &shared, &message, &calling));
+        handled.await.context("a message could not be handled")?
+    };
+    let bytes = answer(&command, status, instance.as_deref());
     ensure!(bytes.len() < 1024, "an answer is too long");
     let value =
         PDataValue { presentation_context_id: id, value_type: PDataValueType::Command, is_last: true, data: bytes };

@@ -70,11 +70,16 @@ impl KnownSteps {
             .transpose()
     }
 
-    /// Remembers a step's latest state. On return it is on the disk.
-    pub fn put(&self, known: &KnownStep) -> anyhow::Result<()> {
-        let bytes = serde_json::to_vec(known)?;
+    /// Remembers the steps' latest states. On return they are on the disk.
+    pub fn put<'a>(&self, known: impl IntoIterator<Item = &'a KnownStep>) -> anyhow::Result<()> {
         let transaction = self.database.begin_write()?;
-        transaction.open_table(STEPS)?.insert((known.step.step.key, known.step.step.digest), bytes.as_slice())?;
+        {
+            let mut table = transaction.open_table(STEPS)?;
+            for one in known {
+                let bytes = serde_json::to_vec(one)?;
+                table.insert((one.step.step.key, one.step.step.digest), bytes.as_slice())?;
+            }
+        }
         transaction.commit()?;
         Ok(())
     }
@@ -115,7 +120,7 @@ mod tests {
         };
         let known = KnownStep { room: RoomId::new("mri-1").unwrap(), heard, offset_minutes: Some(60), step };
         let open = || KnownSteps::open(open_database(folder.path()).unwrap()).unwrap();
-        open().put(&known).unwrap();
+        open().put([&known]).unwrap();
         let steps = open();
         assert_eq!(steps.get(known.step.step).unwrap(), Some(known.clone()));
         steps.forget_old(heard.plus_minutes(29 * 1440)).unwrap();

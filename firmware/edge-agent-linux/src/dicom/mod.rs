@@ -8,6 +8,7 @@
 //! It is meant as an additional destination, never in line: scanning goes on without it.
 
 mod association;
+mod desk;
 mod heard;
 mod known_bookings;
 mod known_series;
@@ -35,6 +36,7 @@ use crate::config::Config;
 use crate::config::feeds::Scanner;
 use crate::replay::Replay;
 use crate::token_key::TokenKey;
+use desk::Desk;
 pub use heard::Heard;
 pub use known_bookings::KnownBookings;
 use known_series::KnownSeriesTable;
@@ -130,6 +132,7 @@ impl DicomFeed {
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_associations));
         let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
+        let desk = Desk::open(&feed, &shared);
         let live = feed.live(&shared);
         tokio::pin!(live);
         let mut status_timer = tokio::time::interval(QUIET_EVERY);
@@ -166,9 +169,9 @@ impl DicomFeed {
                             }
                             continue;
                         };
-                        let (feed, shared) = (feed.clone(), shared.clone());
+                        let (feed, shared, desk) = (feed.clone(), shared.clone(), desk.clone());
                         tokio::spawn(async move {
-                            association::serve(&feed, &shared, socket, peer).await;
+                            association::serve(&feed, &shared, &desk, socket, peer).await;
                             drop(place);
                         });
                     }

@@ -1,55 +1,153 @@
 //! What is done about a message: the step or the acquisition that it tells of goes to the disk, and only then is it
 //! answered.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use dicom_feed::step::{self, Reading, Refusal};
 use dicom_feed::{DataSet, Message, Operation, Status, Zone, image, uid};
+use edge_agent::Observed;
 use room_events::{ClockQuality, Observation, Token, UtcMillis};
 
 use super::DicomFeed;
+use super::desk::{Answer, Asked};
 use super::known_bookings::begun;
 use super::known_series::KnownSeries;
 use super::known_steps::KnownStep;
 use crate::agent::Shared;
 use crate::clock::random_128;
 
-/// Does what is asked, and says how it went and for which instance.
-pub(super) fn handle(feed: &DicomFeed, shared: &Shared, message: &Message, calling: &str) -> (Status, Option<String>) {
+/// Does what is asked, and says how it went and for which instance; what is asked about steps is done by
+/// [`record_steps`].
+pub(super) fn handle(feed: &DicomFeed, shared: &Shared, message: &Message, calling: &str) -> Answer {
     let command = &message.command;
-    let is_step = command.class == uid::PERFORMED_STEP;
+    match command.operation {
+        Operation::Echo => (Status::Success, None),
+        Operation::Store => (store(feed, shared, message, calling), command.instance.clone()),
+        Operation::Create | Operation::Set => (Status::NoSuchClass, None),
+        Operation::Other(_) => (Status::UnrecognisedOperation, None),
+    }
+}
+
+/// Whether a message is about a step.
+pub(super) fn is_of_step(message: &Message) -> bool {
+    matches!(message.command.operation, Operation::Create | Operation::Set)
+        && message.command.class == uid::PERFORMED_STEP
+}
+
+/// Does what is asked about steps, in order, with one commit for all; each with its own answer.
+pub(super) fn record_steps(feed: &DicomFeed, shared: &Shared, asked: &[Asked]) -> Vec<Answer> {
+    let _one_at_a_time = feed.turn();
+    record_group(feed, shared, asked)
+}
+
+fn record_group(feed: &DicomFeed, shared: &Shared, asked: &[Asked]) -> Vec<Answer> {
+    let heard = shared.agent().clock().now();
+    let mut group = Group::default();
+    let answers: Vec<Answer> = asked.iter().map(|one| answer_to(feed, &mut group, one, heard)).collect();
+    if group.observed.is_empty() {
+        note_heard(feed, group, asked, &answers, heard);
+        return answers;
+    }
+    let recorded = shared.agent().record(&group.observed, None);
+    let error = match recorded {
+        Ok(()) => {
+            shared.recorded.notify_one();
+            match remember(feed, shared, &group) {
+                Ok(()) => {
+                    note_heard(feed, group, asked, &answers, heard);
+                    return answers;
+                }
+                Err(error) => error,
+            }
+        }
+        // Nothing of the group is on the disk, and some of it may find room alone.
+        Err(_) if asked.len() > 1 => {
+            return asked.iter().flat_map(|one| record_group(feed, shared, std::slice::from_ref(one))).collect();
+        }
+        Err(error) => error.into(),
+    };
+    tracing::error!(
+        messages = asked.len(),
+        error = format!("{error:#}"),
+        "steps cannot be recorded; the scanners are told to ask again"
+    );
+    let again =
+        |(status, instance)| (if status == Status::Success { Status::ResourceLimitation } else { status }, instance);
+    answers.into_iter().map(again).collect()
+}
+
+/// Keeps what later messages depend on.
+fn remember(feed: &DicomFeed, shared: &Shared, group: &Group) -> anyhow::Result<()> {
+    feed.steps.put(group.steps.values())?;
+    for exam in group.steps.values().flat_map(|known| &known.step.accessions) {
+        note_begun(feed, shared, *exam)?;
+    }
+    Ok(())
+}
+
+/// Counts what was taken, and from whom.
+fn note_heard(feed: &DicomFeed, group: Group, asked: &[Asked], answers: &[Answer], heard: UtcMillis) {
+    for (one, _) in asked.iter().zip(answers).filter(|(_, (status, _))| *status == Status::Success) {
+        feed.heard.note(&one.calling, heard, |caller| caller.steps += 1);
+    }
+    for (calling, observed) in group.callers.iter().zip(&group.observed) {
+        feed.heard.note_delay(calling, heard, observed.at);
+    }
+    for (calling, why) in group.refused {
+        feed.heard.note(&calling, heard, |caller| {
+            caller.refused += 1;
+            caller.why = Some(why);
+        });
+    }
+}
+
+/// What messages change, before it is on the disk.
+#[derive(Debug, Default)]
+struct Group {
+    steps: BTreeMap<Token, KnownStep>,
+    observed: Vec<Observed>,
+    /// Who told of each.
+    callers: Vec<String>,
+    /// Who was refused, and why.
+    refused: Vec<(String, String)>,
+}
+
+/// The answer that holds once the group is on the disk.
+fn answer_to(feed: &DicomFeed, group: &mut Group, asked: &Asked, heard: UtcMillis) -> Answer {
+    let Asked { message, calling, .. } = asked;
+    let command = &message.command;
     let instance = match (command.operation, &command.instance) {
-        (Operation::Echo, _) => return (Status::Success, None),
-        (Operation::Other(_), _) => return (Status::UnrecognisedOperation, None),
-        (Operation::Store, instance) => return (store(feed, shared, message, calling), instance.clone()),
-        (Operation::Create | Operation::Set, _) if !is_step => return (Status::NoSuchClass, None),
-        (Operation::Create | Operation::Set, Some(instance)) => instance.clone(),
-        (Operation::Set, None) => return (Status::InvalidInstance, None),
+        (_, Some(instance)) => instance.clone(),
         (Operation::Create, None) => match random_128() {
             // PS3.5 B.2: any 128 random bits under 2.25 are a UID.
             Ok(random) => format!("2.25.{random}"),
             Err(_) => return (Status::ResourceLimitation, None),
         },
-    };
-    let now = shared.agent().clock().now();
-    let status = match record(feed, shared, message, calling, &instance) {
-        Ok(()) => {
-            feed.heard.note(calling, now, |caller| caller.steps += 1);
-            Status::Success
+        (Operation::Set | Operation::Echo | Operation::Store | Operation::Other(_), None) => {
+            return (Status::InvalidInstance, None);
         }
-        Err(NotRecorded::Refused(refusal)) => {
-            feed.heard.note(calling, now, |caller| {
-                caller.refused += 1;
-                caller.why = Some(refusal.to_string());
-            });
+    };
+    // A message that brings the program to its knees costs no other one its answer.
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(feed, group, message, calling, &instance, heard)));
+    let status = match decided {
+        Ok(Ok(())) => Status::Success,
+        Ok(Err(NotRecorded::Refused(refusal))) => {
             tracing::warn!(calling, operation = ?command.operation, %refusal, status = %refusal.status(), "a step's message is refused");
+            group.refused.push((calling.clone(), refusal.to_string()));
             refusal.status()
         }
-        Err(NotRecorded::Failed(error)) => {
+        Ok(Err(NotRecorded::Failed(error))) => {
             tracing::error!(
                 calling,
                 error = format!("{error:#}"),
                 "a step cannot be recorded; the scanner is told to ask again"
             );
             Status::ResourceLimitation
+        }
+        Err(_) => {
+            tracing::error!(calling, "a step's message could not be handled; this is a fault of Touchtime");
+            Status::ProcessingFailure
         }
     };
     (status, Some(instance))
@@ -72,20 +170,23 @@ impl From<anyhow::Error> for NotRecorded {
     }
 }
 
-fn record(
+/// Adds to the group what a message changes.
+fn decide(
     feed: &DicomFeed,
-    shared: &Shared,
+    group: &mut Group,
     message: &Message,
     calling: &str,
     instance: &str,
+    heard: UtcMillis,
 ) -> Result<(), NotRecorded> {
     let token = step::token_of(instance, &feed.key)?;
     let data = message.data.as_ref().map_err(|error| Refusal::from(error.clone()))?;
     let set = DataSet::read(data, message.syntax).map_err(Refusal::from)?;
     // Two messages on one step are one after the other: what the second does depends on the first.
-    let _one_at_a_time = feed.turn();
-    let known = feed.steps.get(token)?;
-    let heard = shared.agent().clock().now();
+    let known = match group.steps.get(&token) {
+        Some(known) => Some(known.clone()),
+        None => feed.steps.get(token)?,
+    };
     let zone = |offset_minutes| Zone { site: feed.zone, offset_minutes, heard };
     let reading = |offset_minutes| Reading { tokens: &feed.key, zone: zone(offset_minutes) };
     let next = match (message.command.operation, known) {
@@ -117,14 +218,9 @@ fn record(
     let obs = Observation::PerformedStep(next.step.clone());
     let at = step::happened(&next.step);
     // The time is the scanner's, and nobody here knows how its clock is set.
-    let observed = feed.observed(Some(next.room.clone()), at, Some(ClockQuality::External), obs);
-    shared.agent().record(std::slice::from_ref(&observed), None).map_err(anyhow::Error::from)?;
-    shared.recorded.notify_one();
-    feed.steps.put(&next)?;
-    feed.heard.note_delay(calling, heard, at);
-    for exam in &next.step.accessions {
-        note_begun(feed, shared, *exam)?;
-    }
+    group.callers.push(calling.to_owned());
+    group.observed.push(feed.observed(Some(next.room.clone()), at, Some(ClockQuality::External), obs));
+    group.steps.insert(token, next);
     Ok(())
 }
 
