@@ -9,6 +9,8 @@ use std::process::Command;
 use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{agent, root, run, touchtime};
 
+use crate::leaks::put_all_beside;
+
 /// What the messages hold and nobody else may: see `tests/data/performed_steps.py`.
 const SECRETS: [&str; 9] =
     ["featherstonehaugh", "9434765919", "acc-88331", "vis-4477", "rp-5512", "pps-9021", "19511230", "9.7777", "mrs "];
@@ -134,6 +136,7 @@ pub fn a_performed_step_reaches_the_store() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!department.log().contains("panicked"), "{}", department.log());
+    put_all_beside(dir);
     assert_nothing_leaked(dir);
 }
 
@@ -198,6 +201,7 @@ pub fn stored_images_become_acquisitions() {
         .map(|(a, b)| (1_657_790_400_000 + a, 1_657_790_400_000 + b));
     await_that("the series are stored", || acquired() == expected);
     assert!(!department.log().contains("panicked"), "{}", department.log());
+    put_all_beside(dir);
     assert_nothing_leaked(dir);
 }
 
@@ -255,6 +259,7 @@ pub fn the_worklist_is_followed() {
     await_that("it is back", || said() == ["booking", "booking", "cancellation", "correction"]);
     assert!(department.log().contains("the worklist answers again"), "{}", department.log());
     assert!(!department.log().contains("panicked"), "{}", department.log());
+    put_all_beside(dir);
     assert_nothing_leaked(dir);
 }
 

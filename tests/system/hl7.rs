@@ -9,6 +9,8 @@ use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port, mo
 use touchtime_tests::programs::{agent, root, run, touchtime};
 use touchtime_tests::web;
 
+use crate::leaks::put_all_beside;
+
 /// What the messages of `tests/data` hold and nobody else may.
 const SECRETS: [&str; 22] = [
     "featherstonehaugh",
@@ -137,6 +139,7 @@ pub fn theatre_messages_reach_the_store() {
         assert_eq!(events.matches(part).count(), times, "{part}: {events}");
     }
     assert!(!hospital.log().contains("panicked"), "{}", hospital.log());
+    put_all_beside(dir);
     assert_nothing_leaked(dir);
 }
 
@@ -201,8 +204,7 @@ pub fn radiology_messages_reach_the_store() {
     for (n, path) in ["/", "/rooms/main/ct-1", "/metrics", "/health"].into_iter().enumerate() {
         fs::write(dir.join(format!("page-{n}")), web::get(hospital.board, path).1).expect("written");
     }
-    let outbox = run(agent().args(["outbox", "--config"]).arg(dir.join("agent.toml")));
-    fs::write(dir.join("outbox"), outbox.out + &outbox.err).expect("written");
+    put_all_beside(dir);
     assert_nothing_leaked(dir);
 }
 

@@ -15,6 +15,7 @@ mod held_by;
 mod hl7;
 mod hostile;
 mod influxdb;
+mod leaks;
 mod mri_sessions;
 mod no_std;
 mod path;
@@ -128,6 +129,7 @@ fn main() -> std::process::ExitCode {
             "theatre_messages_reach_the_store_and_no_name_or_number_does",
             hl7::theatre_messages_reach_the_store,
         ),
+        needs(Peer::Hl7, "a_crash_leaves_no_memory_behind", leaks::a_crash_leaves_no_memory_behind),
         needs(
             Peer::Wlmscpfs,
             "what_the_worklist_books_changes_and_removes_reaches_the_store",

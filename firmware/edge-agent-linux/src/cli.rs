@@ -26,6 +26,7 @@ use crate::extract_file::{self, ExtractFile, Paths};
 use crate::hl7::Hl7Feed;
 use crate::outbox::{Contents, OutboxError};
 use crate::played::PlayedTime;
+use crate::private_memory::keep_private;
 use crate::replay::Replay;
 use crate::scanners_file::ScannersFile;
 use crate::status_file::{self, CollectorEntry, StatusFile, StreamEntry};
@@ -139,6 +140,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     start_logging();
+    keep_private();
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {

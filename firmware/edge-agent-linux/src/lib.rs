@@ -10,7 +10,7 @@
 //! - [`watch`]: the extract feed. [`replay`]: one extract in the order of its time. [`extract_file`]: reading one.
 //! - `dicom`: the DICOM and worklist feeds (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`).
 //! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
-//! - [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
+//! - `private_memory`: no image of memory on the disk. [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
 //! - [`status_file`]: what a running agent tells `touchtime-agent outbox`; [`scanners_file`]: of scanners.
 
 pub mod agent;
@@ -26,6 +26,7 @@ pub mod hl7;
 pub mod link;
 pub mod outbox;
 pub mod played;
+mod private_memory;
 pub mod replay;
 pub mod scanners_file;
 pub mod status_file;
