@@ -37,6 +37,14 @@ pub fn release_program() -> PathBuf {
     program
 }
 
+/// `touchtime-agent` as it is shipped; another one where `TOUCHTIME_AGENT` names it.
+pub fn release_agent() -> PathBuf {
+    let built = || root().join("target/release/touchtime-agent");
+    let program = std::env::var_os("TOUCHTIME_AGENT").map_or_else(built, PathBuf::from);
+    assert!(program.exists(), "{} is not there (cargo build --release -p edge-agent-linux)", program.display());
+    program
+}
+
 // Cargo builds no binaries for another package's tests, so the first test that needs one builds both.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();

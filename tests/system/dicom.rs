@@ -284,3 +284,26 @@ pub fn echoscu_is_answered() {
     assert_eq!(echo("MR1"), Some(0));
     assert_ne!(echo("MR9"), Some(0));
 }
+
+/// An agent that listens to no scanner tells of its worklist all the same.
+pub fn a_worklist_without_a_listener_is_told_of() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    run(agent().arg("key").arg(dir.join("token.key"))).good();
+    let (shown, nobody) = (dir.display(), free_port());
+    let text = format!(
+        "trust = 'demo'\nsite = 'main'\nagent = 'scan'\ndata-dir = '{shown}/data'\n[broker]\nhost = '127.0.0.1'\nport = {}\n\
+         [collectors]\nrequired = ['c1']\n[tokens]\nkey-file = '{shown}/token.key'\n[dicom]\n\
+         scanners = [{{ calling = 'CT1', room = 'ct-1' }}]\n[worklist]\naddress = '127.0.0.1:{nobody}'\nevery-seconds = 1\n",
+        free_port()
+    );
+    fs::write(dir.join("agent.toml"), text).expect("written");
+    let log = File::create(dir.join("agent.log")).expect("a log");
+    let _agent = agent().args(["run", "--config"]).arg(dir.join("agent.toml")).stderr(log).running();
+    for command in ["outbox", "check"] {
+        await_that(&format!("{command} tells of the worklist"), || {
+            let said = run(agent().args([command, "--config"]).arg(dir.join("agent.toml")));
+            format!("{}{}", said.out, said.err).contains("the worklist cannot be asked")
+        });
+    }
+}

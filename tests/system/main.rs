@@ -129,6 +129,7 @@ fn main() -> std::process::ExitCode {
             "theatre_messages_reach_the_store_and_no_name_or_number_does",
             hl7::theatre_messages_reach_the_store,
         ),
+        test("a_worklist_without_a_listener_is_told_of", dicom::a_worklist_without_a_listener_is_told_of),
         needs(Peer::Hl7, "a_crash_leaves_no_memory_behind", leaks::a_crash_leaves_no_memory_behind),
         needs(
             Peer::Wlmscpfs,

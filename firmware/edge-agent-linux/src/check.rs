@@ -53,11 +53,18 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
             |error| format!("{} cannot be read: {error} (make it, or let the agent's user read it)", path.display());
         find("extract.folder", read.map_err(remedy));
     }
-    if let Some(listen) = config.dicom.listen {
+    if config.dicom.listen.is_some() || config.worklist.address.is_some() {
         let heard = ScannersFile::read(&config.data_dir);
         let problems = heard.map(|heard| heard.problems(config.dicom.clock_limit_seconds)).unwrap_or_default();
         if problems.is_empty() {
-            find("scanners", Ok(format!("{} may call {listen}", config.dicom.scanners.len())));
+            let many = config.dicom.scanners.len();
+            find(
+                "scanners",
+                Ok(match config.dicom.listen {
+                    Some(listen) => format!("{many} may call {listen}"),
+                    None => format!("the worklist is asked for {many}"),
+                }),
+            );
         }
         for problem in problems {
             find("scanners", Err(problem));

@@ -3,6 +3,7 @@
 //! Each station of `dicom.scanners` is asked for by its AE title. A worklist that is not told to its end changes nothing.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct WorklistFeed {
     retry_at_most: Duration,
     bookings: Arc<KnownBookings>,
     heard: Arc<Heard>,
+    /// Where to write what is heard, if no listener does.
+    tells_in: Option<PathBuf>,
 }
 
 impl WorklistFeed {
@@ -75,6 +78,7 @@ impl WorklistFeed {
             retry_at_most: Duration::from_secs(worklist.retry_at_most_seconds.into()),
             bookings,
             heard,
+            tells_in: config.dicom.listen.is_none().then(|| config.data_dir.clone()),
         }))
     }
 
@@ -103,6 +107,11 @@ impl WorklistFeed {
                 }
             }
             self.heard.note_worklist(state.clone());
+            if let Some(folder) = &self.tells_in
+                && let Err(error) = self.heard.file(0, shared.agent().clock().now()).write(folder)
+            {
+                tracing::warn!(error = format!("{error:#}"), "the state of the worklist cannot be told");
+            }
             tokio::time::sleep(wait).await;
         }
     }
