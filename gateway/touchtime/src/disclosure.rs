@@ -136,6 +136,7 @@ const SCANNER_GROUPS: Rules = Rules {
     basis: "attendances",
     open: &[
         "month",
+        "trust",
         "site",
         "room",
         "room_kind",
@@ -173,9 +174,11 @@ const SCANNER_GROUPS: Rules = Rules {
     // The numbers booked and short of a target are in no column, so they cannot be rounded.
     never: &["did_not_attend_rate", "scans_short_of_target"],
     totals: &[
-        &["site", "room", "room_kind"],
-        &["site", "month", "room_kind"],
-        &["site", "room_kind"],
+        &["trust", "site", "room", "room_kind"],
+        &["trust", "site", "month", "room_kind"],
+        &["trust", "site", "room_kind"],
+        &["trust", "month", "room_kind"],
+        &["trust", "room_kind"],
         &["month", "room_kind"],
         &["room_kind"],
     ],

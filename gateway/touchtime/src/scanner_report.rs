@@ -195,8 +195,14 @@ fn write(
         By::Group(group) => {
             let groups = aggregate(sessions, group);
             let rows: Vec<Row<'_>> = groups.iter().map(scanner_aggregate_row).collect();
-            let skip = usize::from(group == scanner::By::Room);
-            write(&tables::SCANNER_GROUPS, rows, GROUP_TABLE.get(skip..).unwrap_or_default())?;
+            let one_trust = groups.windows(2).all(|two| matches!(two, [a, b] if a.trust == b.trust));
+            let is_told = |column: &&Column| match column.name {
+                "month" => group != scanner::By::Room,
+                "trust" => !one_trust,
+                _ => true,
+            };
+            let shown: Vec<Column> = GROUP_TABLE.iter().filter(is_told).copied().collect();
+            write(&tables::SCANNER_GROUPS, rows, &shown)?;
         }
         By::Session => {
             let reasons: Vec<String> = sessions.iter().map(|session| session.figures.reasons()).collect();
@@ -234,6 +240,7 @@ const fn column(name: &'static str, heading: &'static str) -> Column {
 
 const GROUP_TABLE: &[Column] = &[
     column("month", "month"),
+    column("trust", "trust"),
     column("site", "site"),
     column("room", "room"),
     column("room_kind", "kind"),

@@ -183,6 +183,7 @@ pub const SCANNER_AGGREGATE_COLUMNS: &[&str] = &[
     "did_not_attend_rate",
     "target_per_hour",
     "scans_short_of_target",
+    "trust",
 ];
 
 /// A group's values under [`SCANNER_AGGREGATE_COLUMNS`].
@@ -220,6 +221,7 @@ pub fn scanner_aggregate_row(group: &ScannerAggregate) -> Row<'_> {
             ratio(group.did_not_attend_rate()),
             number(group.target),
             group.short_of_target.map_or(Value::Absent, count),
+            Value::Text(&group.trust),
         ],
     )
 }

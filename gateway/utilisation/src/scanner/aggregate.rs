@@ -30,6 +30,8 @@ pub struct ScannerAggregate {
     pub site: Option<String>,
     /// Room; absent where the group has several.
     pub room: Option<String>,
+    /// Trust.
+    pub trust: String,
     /// What the rooms are.
     pub room_kind: RoomKind,
     /// `2026-01`; absent for all dates.
@@ -233,6 +235,7 @@ impl ScannerAggregate {
         Self {
             site,
             room,
+            trust: first.trust.to_string(),
             room_kind: first.room_kind,
             month,
             sessions: 0,
