@@ -25,6 +25,7 @@ const PERFORMED_STEPS: Tag = Tag(0x0008_1111);
 const REFERENCED_INSTANCE: Tag = Tag(0x0008_1155);
 const PATIENT_NAME: Tag = Tag(0x0010_0010);
 const PATIENT_ID: Tag = Tag(0x0010_0020);
+const PATIENT_BIRTH_DATE: Tag = Tag(0x0010_0030);
 const PROTOCOL_NAME: Tag = Tag(0x0018_1030);
 const ACQUISITION_SECONDS: Tag = Tag(0x0018_9073);
 const STUDY: Tag = Tag(0x0020_000d);
@@ -50,6 +51,7 @@ pub(crate) const WANTED: &[Tag] = &[
     PERFORMED_STEPS,
     PATIENT_NAME,
     PATIENT_ID,
+    PATIENT_BIRTH_DATE,
     PROTOCOL_NAME,
     ACQUISITION_SECONDS,
     STUDY,

@@ -5,7 +5,7 @@
 //! scanners is the registration of the patient, not the first image.
 
 use room_events::observation::MAX_STEP_ACCESSIONS;
-use room_events::{Identifier, Label, PerformedStep, StepState, Token, TokenMaker, UtcMillis};
+use room_events::{Identifier, Label, PerformedStep, StepState, Token, TokenMaker, UtcMillis, personal};
 
 use crate::command::Status;
 use crate::data_set::{DataSet, Tag};
@@ -19,6 +19,7 @@ const TIMEZONE_OFFSET: Tag = Tag(0x0008_0201);
 const PROCEDURE_CODES: Tag = Tag(0x0008_1032);
 const PATIENT_NAME: Tag = Tag(0x0010_0010);
 const PATIENT_ID: Tag = Tag(0x0010_0020);
+const PATIENT_BIRTH_DATE: Tag = Tag(0x0010_0030);
 const PROTOCOL_NAME: Tag = Tag(0x0018_1030);
 const STUDY: Tag = Tag(0x0020_000d);
 const ADMISSION_ID: Tag = Tag(0x0038_0010);
@@ -237,12 +238,11 @@ pub(crate) fn unless_patient(text: &str, set: &DataSet<'_>) -> Option<Label> {
 }
 
 fn names_patient(text: &str, set: &DataSet<'_>) -> bool {
-    let text = text.to_lowercase();
-    [PATIENT_NAME, PATIENT_ID].into_iter().filter_map(|tag| set.text(tag)).any(|whole| {
-        // Initials are in every word.
-        let mut parts = whole.split(['^', '=', ' ', ',']).filter(|part| part.chars().count() >= 3);
-        parts.any(|part| text.contains(&part.to_lowercase()))
-    })
+    let of_patient = [PATIENT_NAME, PATIENT_ID, PATIENT_BIRTH_DATE].into_iter().filter_map(|tag| set.text(tag));
+    personal::holds_a_number(text)
+        || of_patient.into_iter().any(|whole| {
+            personal::holds(text, &whole) || whole.split(['^', '=', ' ', ',']).any(|part| personal::holds(text, part))
+        })
 }
 
 /// The code of DICOM's own list (PS3.16 CID 9300), such as 110514 "wrong worklist entry selected".

@@ -258,6 +258,8 @@ impl OfMessage<'_> {
         let reason = match &rule.reason {
             None => None,
             Some(Text::Constant(text)) => Label::fitted(text),
+            // Where nobody is named a reason in words cannot be held against any name.
+            Some(Text::Field(_)) if self.personal.is_nobody() => None,
             Some(Text::Field(field)) => self.label(field, group),
         };
         let cancellation = Cancellation { case, class, reason };
@@ -334,7 +336,7 @@ impl OfMessage<'_> {
         }
     }
 
-    /// A text in words. One with a part of the patient's name or numbers in it is left out.
+    /// A text in words. One with a part of the person's name or numbers in it, or any number like theirs, is left out.
     fn label(&self, field: &FieldRef, group: Group<'_, '_>) -> Option<Label> {
         text(group, field).filter(|text| !self.personal.is_in(text)).and_then(|text| Label::fitted(&text))
     }

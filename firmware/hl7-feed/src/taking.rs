@@ -108,12 +108,12 @@ fn mapping_for<'m>(
     }
     if set_is_unknown {
         let remedy = "send ASCII, 8859/1 to 8859/16 or UNICODE UTF-8";
-        return Err(of(ErrorCode::Internal, 18, "names a character set that is not read here", remedy));
+        return Err(of(ErrorCode::Table, 18, "names a character set that is not read here", remedy));
     }
     let application = first(3).unwrap_or_default();
     mappings.iter().find(|mapping| mapping.is_for(&application)).ok_or_else(|| {
         let remedy = "add it to applications of a mapping";
-        of(ErrorCode::Internal, 3, "is a sending application that no mapping is for", remedy)
+        of(ErrorCode::Table, 3, "is a sending application that no mapping is for", remedy)
     })
 }
 

@@ -40,9 +40,9 @@ fn a_message_is_accepted_in_error_or_rejected() {
     assert_eq!(told(&message(GOOD, "202207140841").replace("K1", "")), "AE C1 101");
     assert_eq!(told(&message(&GOOD.replace("|P|", "|T|"), "202207140841")), "AR C1 202");
     assert_eq!(told(&message(&GOOD.replace("|2.5", "|3"), "202207140841")), "AR C1 203");
-    assert_eq!(told(&message(&GOOD.replace("THEATRES", "OTHER"), "202207140841")), "AR C1 207");
+    assert_eq!(told(&message(&GOOD.replace("THEATRES", "OTHER"), "202207140841")), "AE C1 103");
     assert_eq!(told("PID|1\r"), "AR  100");
-    assert_eq!(told(&message(&format!("{GOOD}||||||ISO IR87"), "é")), "AR C1 207");
+    assert_eq!(told(&message(&format!("{GOOD}||||||ISO IR87"), "é")), "AE C1 103");
 }
 
 #[test]

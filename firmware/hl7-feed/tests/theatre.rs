@@ -60,7 +60,7 @@ fn each_group_is_a_milestone_and_an_empty_time_takes_one_back() {
 
 #[test]
 fn a_cancellation_and_a_patient_who_did_not_come_have_the_messages_time() {
-    let message = |kind| head(kind) + "SCH|K1|||||H^No bed\rAIL|1||4\r";
+    let message = |kind| head(kind) + "PID|1||4711\rSCH|K1|||||H^No bed\rAIL|1||4\r";
     check(&said(&message("SIU^S15")), &["th-4 2022-07-14T05:00:00Z cancelled K1 HospitalNonClinical No bed"]);
     check(&said(&message("SIU^S26")), &["th-4 2022-07-14T05:00:00Z cancelled K1 Patient DNA"]);
 }
@@ -74,11 +74,24 @@ fn a_rule_holds_only_under_its_conditions() {
 
 #[test]
 fn a_text_with_a_part_of_the_name_or_number_is_left_out() {
-    let person = "PID|1||HOSP4421^^^X||Osbaldeston^Percival\r";
-    for (reason, shown) in [("No bed", " No bed"), ("Mr OSBALDESTON ill", ""), ("hosp4421 ill", "")] {
+    let person = "PID|1||HOSP4421^^^X~9434765919^^^NHS||Osbaldeston^Li||19511230\r";
+    for (reason, shown) in [
+        ("No bed", " No bed"),
+        ("Mr OSBALDESTON ill", ""),
+        ("hosp4421 ill", ""),
+        ("Osbal-destón ill", ""),
+        ("943 476 5919 ill", ""),
+        ("Li unwell", ""),
+        ("Line blocked", " Line blocked"),
+        ("born 30.12.51", ""),
+        ("ring 01903 555123", ""),
+    ] {
         let message = head("SIU^S15") + person + "SCH|K1|||||C^" + reason + "\rAIL|1||4\r";
         check(&said(&message), &[&format!("th-4 2022-07-14T05:00:00Z cancelled K1 Clinical{shown}")]);
     }
+    // Of nobody no name can be told.
+    let message = head("SIU^S15") + "SCH|K1|||||C^Quuxley rang\rAIL|1||4\r";
+    check(&said(&message), &["th-4 2022-07-14T05:00:00Z cancelled K1 Clinical"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`instant`]: [`UtcMillis`], the one instant of the whole system.
 //! - [`token`]: keyed tokens in place of identifiers.
 //! - [`observation`]: everything that can be observed, one closed enum.
+//! - [`personal`]: whether a text holds a part of somebody's name or number.
 //! - [`event`]: an observation with its room, times, clock quality and source.
 //! - [`wire`]: the JSON form, at most [`wire::MAX_EVENT_BYTES`] an event.
 //! - [`topic`]: the MQTT topics.
@@ -21,6 +22,7 @@ pub mod id;
 pub mod identifier;
 pub mod instant;
 pub mod observation;
+pub mod personal;
 pub mod token;
 pub mod topic;
 mod usual;

@@ -159,7 +159,7 @@ fn say_why_empty(rooms: &[MeasuredScanner], dir: &Path) {
         ));
     } else if rooms.iter().all(|room| room.result.sessions.is_empty()) {
         output::say(&format!(
-            "none of {} scanner rooms has a session on these dates (rates need planned sessions; see --from and --to)",
+            "none of {} scanner rooms has a session on these dates (rates need planned sessions: `touchtime import plans` reads them from a file, see docs/scanners.md; or are they on other dates than --from and --to?)",
             rooms.len()
         ));
     }

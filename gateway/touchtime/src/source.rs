@@ -29,6 +29,8 @@ use crate::strays::strays;
 
 /// Agents say so often that a feed is alive.
 const ALIVE_EVERY: Minutes = Minutes::whole(5);
+/// Nothing is planned as far ahead as this.
+const FAR_AHEAD_MS: i64 = 200 * 86_400_000;
 
 /// Names for people; ids stand in where a configuration has none.
 #[derive(Debug, Clone, Default)]
@@ -526,6 +528,8 @@ impl Source for StoreSource {
         let reader = self.reader();
         let last = reader.last_place().ok()??;
         let zone = reader.rooms().ok()?.first().map(|row| room_of(row).zone)?;
+        // A single wrong date far ahead is no day to point to.
+        let last = Some(last).filter(|last| last.millis_since(self.clock.now()) <= FAR_AHEAD_MS)?;
         let utc = chrono::DateTime::from_timestamp_millis(last.millis())?;
         Some(utc.with_timezone(&zone).date_naive())
     }

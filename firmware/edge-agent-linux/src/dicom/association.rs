@@ -78,6 +78,8 @@ pub(super) async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
 ) {
+    // Answers are short and waited for.
+    let _ = socket.set_nodelay(true);
     let mut options = ServerAssociationOptions::new()
         .ae_access_control(Allowed { feed, now: shared.agent().clock().now() })
         .ae_title(feed.called.clone())

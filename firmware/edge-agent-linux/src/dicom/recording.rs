@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use dicom_feed::step::{self, Reading, Refusal};
 use dicom_feed::{DataSet, Message, Operation, Status, Zone, image, uid};
 use edge_agent::Observed;
-use room_events::{ClockQuality, Observation, Token, UtcMillis};
+use room_events::{ClockQuality, Observation, StepState, Token, UtcMillis};
 
 use super::DicomFeed;
 use super::desk::{Answer, Asked};
@@ -92,7 +92,11 @@ fn note_heard(feed: &DicomFeed, group: Group, asked: &[Asked], answers: &[Answer
         feed.heard.note(&one.calling, heard, |caller| caller.steps += 1);
     }
     for (calling, observed) in group.callers.iter().zip(&group.observed) {
-        feed.heard.note_delay(calling, heard, observed.at);
+        // The end of a step that does not say when it ended came at no time that could be compared.
+        if matches!(&observed.obs, Observation::PerformedStep(step) if step.state == StepState::InProgress || step.end.is_some())
+        {
+            feed.heard.note_delay(calling, heard, observed.at);
+        }
     }
     for (calling, why) in group.refused {
         feed.heard.note(&calling, heard, |caller| {
@@ -194,6 +198,12 @@ fn decide(
             let step = step::set(&known.step, &set, reading(known.offset_minutes))?;
             if step == known.step {
                 return Ok(());
+            }
+            if step.state != StepState::InProgress && step.end.is_none_or(|end| end < step.start) {
+                tracing::warn!(
+                    calling,
+                    "a step is over and says no end, or one before its start: it counts, and its times do not (look at what the scanner sends with N-SET)"
+                );
             }
             KnownStep { step, heard, ..known }
         }
