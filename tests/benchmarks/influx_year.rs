@@ -55,9 +55,9 @@ fn main() {
 
 fn filled_store(dir: &Path, days: u32) -> PathBuf {
     let (events, store) = (dir.join("year.ndjson"), dir.join("store"));
-    let make = root().join("tests/benchmarks/make_year.py");
+    let make = root().join("tests/benchmarks/make_collaborative.py");
     let mut python = Command::new("python3");
-    print!("{}", run(python.arg(make).arg(&events).args(["--collaborative", "--days", &days.to_string()])).good());
+    print!("{}", run(python.arg(make).arg(&events).args(["--days", &days.to_string()])).good());
     run(Command::new(release_program()).args(["import", "events", "--store"]).arg(&store).arg(&events)).good();
     fs::remove_file(events).expect("removed");
     store

@@ -1,18 +1,12 @@
 #!/usr/bin/env python3
-"""Makes a year's events as `touchtime import events` takes them, the same ones each time.
+"""Makes a year's events of one trust as `touchtime import events` takes them, the same ones each time.
 
-    python3 tests/benchmarks/make_year.py year.ndjson                     a large trust
-    python3 tests/benchmarks/make_year.py year.ndjson --collaborative     13 trusts, 150 theatres, 60 scanners
+    python3 tests/benchmarks/make_year.py year.ndjson
 
 Each site has an agent whose theatre system tells of all its theatres, in the order in which things happened; each agent's
 feeds say every 5 minutes that they are alive. On each weekday each theatre has a list that was planned weeks before, four
 or five cases booked the day before, a booking in twenty moved to another theatre, and five stamps for each case.
 Six sites with 20 theatres each are a large trust: 1.5 million events.
-
-A provider collaborative has 13 trusts with a site each, which share 150 theatres and 60 scanners, half MRI and half CT. A
-scanner works from 8 to 18 on each weekday, booked in slots of half an hour (MRI) or a quarter (CT); each exam is a performed step that
-is begun and completed, one in forty is discontinued, one patient in twenty does not come. While it works it says every
-5 minutes that it is heard.
 """
 import argparse
 import datetime
@@ -70,60 +64,6 @@ def of_site(chance: random.Random, site: str, days: range, theatres: int, feeds:
                 time += (minutes + chance.randint(8, 35)) * MINUTE
 
 
-PROTOCOLS = {"mri": ["MR head", "MR lumbar spine", "MR knee"], "ct": ["CT head", "CT chest", "CT abdomen and pelvis"]}
-
-
-def of_scanners(chance: random.Random, site: str, days: range, scanners: list):
-    """What happens on a site's scanners, as `of_site` tells it of its theatres."""
-    for day in days:
-        if datetime.date.fromtimestamp(day * 86_400).weekday() >= 5:
-            continue
-        start = day * DAY + 8 * 60 * MINUTE
-        for scanner in scanners:
-            kind = scanner.split("-")[0]
-            slot = {"mri": 30, "ct": 15}[kind]
-            session = {"session": f"{day}", "start": start, "end": start + 600 * MINUTE, "kind": "elective", "room_kind": kind}
-            for minute in range(0, 601, 5):
-                yield start + minute * MINUTE, start + minute * MINUTE, scanner, scanner, {"alive": {}}
-            planned = max(start - 14 * DAY, days.start * DAY)
-            yield planned, planned, "radiology-system", scanner, {"plan_revision": session}
-            free = start
-            for n in range(600 // slot):
-                case, due = f"1.{hexadecimal(site, day, scanner, n)}", start + n * slot * MINUTE
-                told = max(start - DAY + n * 1000, days.start * DAY)
-                booking = {"case": case, "start": due, "minutes": slot, "session": session["session"]}
-                yield told, told, "radiology-system", scanner, {"booking": booking}
-                if chance.random() < 0.05:
-                    continue
-                begun = max(free, due + chance.randint(-5, 10) * MINUTE)
-                ended = begun + int(slot * MINUTE * chance.uniform(0.5, 1.1)) // 1000 * 1000
-                free = ended + chance.randint(1, 4) * MINUTE
-                step = {
-                    "step": f"1.{hexadecimal(site, day, scanner, n, 'step')}", "state": "in_progress", "start": begun,
-                    "accessions": [case], "protocol": chance.choice(PROTOCOLS[kind]),
-                }
-                yield begun, begun, scanner, scanner, {"performed_step": step}
-                final = {**step, "state": "completed", "end": ended}
-                if chance.random() < 0.025:
-                    final |= {"state": "discontinued", "reason": 110513}
-                yield ended, ended, scanner, scanner, {"performed_step": final}
-
-
-def shared(all_of_them: int, among: int, number: int) -> int:
-    """How many of them the one of this number has, from 0."""
-    return all_of_them // among + (number < all_of_them % among)
-
-
-def trusts(options) -> list:
-    """Trust, site, number of theatres and scanners, for each site."""
-    if not options.collaborative:
-        return [(options.trust, f"site-{n}", options.theatres, []) for n in range(1, options.sites + 1)]
-    return [
-        (f"trust-{n + 1}", "main", shared(150, 13, n), [f"{'mri' if s % 2 == 0 else 'ct'}-{s // 2 + 1}" for s in range(shared(60, 13, n))])
-        for n in range(13)
-    ]
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("file")
@@ -132,25 +72,25 @@ def main() -> None:
     arguments.add_argument("--sites", type=int, default=6)
     arguments.add_argument("--theatres", type=int, default=20, help="of each site")
     arguments.add_argument("--feeds", type=int, default=1, help="of each site's agent")
-    arguments.add_argument("--collaborative", action="store_true", help="13 trusts; leaves --trust, --sites and --theatres unused")
     options = arguments.parse_args()
     first = (YEAR - datetime.date(1970, 1, 1)).days
     count = 0
     with open(options.file, "w", encoding="utf-8") as out:
-        for trust, site, theatres, scanners in trusts(options):
-            chance = random.Random(f"{trust} {site}")
-            days = range(first, first + options.days)
-            told = [*of_site(chance, site, days, theatres, options.feeds)]
-            told += of_scanners(chance, f"{trust} {site}", days, scanners)
-            events = sorted(told, key=lambda event: event[0])
-            stream = hexadecimal(trust, site)
+        for number in range(1, options.sites + 1):
+            site = f"site-{number}"
+            chance = random.Random(f"{options.trust} {site}")
+            events = sorted(
+                of_site(chance, site, range(first, first + options.days), options.theatres, options.feeds),
+                key=lambda event: event[0],
+            )
+            stream = hexadecimal(options.trust, site)
             for seq, (captured, at, source, room, obs) in enumerate(events, start=1):
                 event = {"v": 1, "at": at, "captured": captured, "mono": 0, "clock": "external", "source": source, "order": seq}
                 if room:
                     event["room"] = room
                 event["obs"] = obs
                 line = {
-                    "trust": trust, "site": site, "agent": "theatres", "stream": stream, "seq": seq,
+                    "trust": options.trust, "site": site, "agent": "theatres", "stream": stream, "seq": seq,
                     "received": captured + 2000, "event": event,
                 }
                 out.write(json.dumps(line, separators=(",", ":")) + "\n")

@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port};
+use touchtime_tests::peer::{Peer, Running, await_port, await_that, await_within, free_port};
 use touchtime_tests::pki::{Authority, Validity};
 use touchtime_tests::programs::{agent, run};
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 struct Place<'d> {
     dir: &'d Path,
@@ -32,6 +34,11 @@ impl Place<'_> {
 
     fn log(&self) -> String {
         fs::read_to_string(self.dir.join("agent.log")).unwrap_or_default()
+    }
+
+    /// The agent writes its line when the caller may have gone already.
+    fn await_log(&self, words: &str) {
+        await_within(PATIENCE, || format!("the log says {words:?}: {}", self.log()), || self.log().contains(words));
     }
 
     /// Whether a scanner's echo is answered.
@@ -91,22 +98,22 @@ pub fn scanners_over_tls() {
     ] {
         let (certificate, key) = issued.write(dir, "other");
         assert!(!place.echo(&[&key, &certificate, &ca], &[]), "{words}");
-        assert!(place.log().contains(words), "{words}: {}", place.log());
+        place.await_log(words);
         assert!(lets_in(), "others go on");
     }
     assert!(!place.echo(&[], &["+tla", "-ic"]));
-    assert!(place.log().contains("it shows no certificate"), "{}", place.log());
+    place.await_log("it shows no certificate");
     assert!(!place.echo(&[], &[]));
-    assert!(place.log().contains("it does not speak TLS (switch TLS on there"), "{}", place.log());
+    place.await_log("it does not speak TLS (switch TLS on there");
     assert!(!place.echo(&[&good_key, &good, &foreign_ca], &[]));
-    assert!(place.log().contains("it does not trust dicom.certificate-file"), "{}", place.log());
+    place.await_log("it does not trust dicom.certificate-file");
     place.await_told("it does not trust dicom.certificate-file");
     assert!(lets_in());
 
     // A new certificate counts from the next association on; so does one that cannot be used.
     file("dicom.pem", "nothing");
     assert!(!lets_in());
-    assert!(place.log().contains("nobody gets in until this is put right"), "{}", place.log());
+    place.await_log("nobody gets in until this is put right");
     ours.broker(6, Validity::Now).write(dir, "dicom");
     assert!(lets_in());
 }
@@ -121,6 +128,6 @@ pub fn a_scanner_that_speaks_tls_to_a_plain_port_is_told_of() {
     let place = Place { dir, port: free_port() };
     let _agent = place.agent("");
     assert!(!place.echo(&[&key, &certificate, &dir.join("ca.pem")], &[]));
-    await_that("the log says so", || place.log().contains("it speaks TLS, and this agent does not"));
+    place.await_log("it speaks TLS, and this agent does not");
     assert!(place.echo(&[], &[]));
 }

@@ -113,7 +113,7 @@ static SHARED: &[Described] = described! {
     exams_provisional Count: "exams without an end",
     exams_discontinued Count: "exams of which nothing was completed",
     out_of_hours_exams Count: "exams that ended outside every plan",
-    attendances Count: "patients scanned",
+    attendances Count: "patients scanned, each once in its row: rows do not add up where a patient has come to several of them",
     open_min Minutes: "planned minutes",
     staffed_min Minutes: "planned minutes less staff breaks",
     operational_min Minutes: "planned minutes less breaks and every other closure",
