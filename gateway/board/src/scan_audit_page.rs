@@ -97,7 +97,7 @@ fn facts(f: &ScannerFigures) -> Markup {
             (fact("Short of target", f.short_of_target.map(|n| n.to_string()), "", format!("in {} operational min", exact(f.elapsed))))
             (fact("Attendances per hour", f.attendances_per_hour().map(|rate| format!("{rate:.2}")), "per h", count(f.attendances, "attendance", "attendances")))
             (fact("Occupied", share(f.occupied_utilisation()), "%", format!("productive {}", percent(f.productive_utilisation()))))
-            (fact("First scan", f.first_scan_delay.map(|delay| format!("{:+}", delay.millis() / 60_000)), "min", "after the planned start".to_owned()))
+            (fact("First scan", f.first_scan_delay.map(|delay| format!("{:+.1}", delay.as_f64())), "min", "after the planned start".to_owned()))
             (fact("Changeover", f.changeover_mean().map(|mean| format!("{mean:.0}")), "min", format!("mean of {}, {} unknown", f.changeovers.len(), f.changeovers_unknown)))
             (fact("Discontinued", share(f.discontinued_rate()), "%", count(f.discontinued_steps, "step", "steps")))
             (fact("Observed", share(f.observed_share()), "%", format!("a rate needs {:.0} %", f.least_observed * 100.0)))

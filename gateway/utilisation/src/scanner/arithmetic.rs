@@ -50,7 +50,7 @@ pub fn sums(session: &ScannerSession, source: Option<&str>) -> Vec<Sum> {
         ),
         sum(
             "first scan",
-            or_none(f.first_scan_delay.map(|delay| format!("{delay:.0} min"))),
+            or_none(f.first_scan_delay.map(|delay| format!("{delay:.1} min"))),
             "after the planned start".to_owned(),
         ),
         sum(
