@@ -339,7 +339,7 @@ pub fn explain_shows_steps_exams_and_arithmetic() {
         "67.92 % = 163 of 240 min",
         "56.25 % = 135 of 240 min",
         "of 10, 7, 10, 10, 10 (0 unknown)",
-        "5 min after the planned start",
+        "5.0 min after the planned start",
     ] {
         assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
     }

@@ -12,7 +12,7 @@ pub fn holds(text: &str, part: &str) -> bool {
     match folded(part).count() {
         0 | 1 => false,
         2 => words(text).any(|word| folded(word).eq(folded(part))),
-        _ => holds_anywhere(text, part) || holds_day_first(text, part),
+        _ => found(text, folded(part)) || holds_day_first(text, part),
     }
 }
 
@@ -33,11 +33,12 @@ pub fn holds_a_number(text: &str) -> bool {
     false
 }
 
-fn holds_anywhere(text: &str, part: &str) -> bool {
+/// Whether these characters follow each other in the text.
+fn found(text: &str, wanted: impl Iterator<Item = char> + Clone) -> bool {
     let mut from = folded(text);
     loop {
         let mut here = from.clone();
-        if folded(part).all(|c| here.next() == Some(c)) {
+        if wanted.clone().all(|c| here.next() == Some(c)) {
             return true;
         }
         if from.next().is_none() {
@@ -56,18 +57,7 @@ fn holds_day_first(text: &str, part: &str) -> bool {
     else {
         return false;
     };
-    let written = |parts: &[&str]| {
-        let mut from = folded(text);
-        loop {
-            let mut here = from.clone();
-            if parts.iter().flat_map(|part| part.chars()).all(|c| here.next() == Some(c)) {
-                return true;
-            }
-            if from.next().is_none() {
-                return false;
-            }
-        }
-    };
+    let written = |parts: &[&str]| found(text, parts.iter().flat_map(|part| part.chars()));
     written(&[day, month, century, year]) || written(&[day, month, year])
 }
 
