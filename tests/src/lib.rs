@@ -10,6 +10,7 @@ pub mod browser;
 pub mod collector;
 pub mod disk;
 pub mod grafana;
+pub mod guest;
 pub mod influxdb;
 pub mod mqtt;
 pub mod peer;

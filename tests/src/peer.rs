@@ -38,6 +38,10 @@ pub enum Peer {
     DataFusion,
     /// A Python with PyPI's `openpyxl`: reads workbooks.
     OpenPyxl,
+    /// What boots a gateway machine: Debian's `qemu-system-x86`, `busybox-static`, `linux-headers-amd64`,
+    /// `linux-source-6.1`, `e2fsprogs` and `iproute2`, and the kernel that `tests/kernel/image.sh fetch` unpacks. Its tests
+    /// need mosquitto too.
+    Machine,
 }
 
 impl Peer {
@@ -61,6 +65,7 @@ impl Peer {
             Self::DuckDb => return python_with("duckdb"),
             Self::OpenPyxl => return python_with("openpyxl"),
             Self::DataFusion => return python_with("datafusion"),
+            Self::Machine => return Self::Mosquitto.program().and_then(|_| machine()),
         };
         candidates.iter().map(PathBuf::from).find(|path| path.is_file())
     }
@@ -94,6 +99,20 @@ fn type_checker() -> Option<PathBuf> {
     let modules = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/ci-node/node_modules");
     let program = modules.join(".bin/tsc");
     (program.is_file() && modules.join("@grafana/schema").is_dir()).then_some(program)
+}
+
+/// QEMU, if all that a guest is made of is there.
+fn machine() -> Option<PathBuf> {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target/kernel/debian/boot");
+    let kernels =
+        std::fs::read_dir(kernels).ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let versions = kernels.filter_map(|name| name.strip_prefix("vmlinuz-").map(str::to_owned));
+    let has_headers = |version: &String| Path::new("/usr/src").join(format!("linux-headers-{version}")).is_dir();
+    let parts = ["/bin/busybox", "/sbin/mkfs.ext4", "/sbin/tc", "/usr/src/linux-source-6.1.tar.xz"];
+    let is_complete =
+        parts.iter().all(|part| Path::new(part).exists()) && versions.into_iter().any(|version| has_headers(&version));
+    let program = PathBuf::from("/usr/bin/qemu-system-x86_64");
+    (is_complete && program.is_file()).then_some(program)
 }
 
 /// In the environment that `.ci/run` makes, or where the system has it.
