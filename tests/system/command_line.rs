@@ -25,6 +25,22 @@ pub fn explain_adds_up() {
     assert!(!text.contains('\x1b'), "no colours in a pipe");
 }
 
+pub fn forecasts_are_tried() {
+    let forecast = |more: &[&str]| {
+        run(touchtime().arg("forecast").arg("--cases").arg(cases()).arg("--mapping").arg(mapping()).args(more))
+    };
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&forecast(&["--format", "json"]).good()).expect("an array of rows");
+    let half = rows.iter().find(|row| row["moment"] == "half").expect("a row for half of the plan");
+    assert_eq!((half["fitted_on_lists"].as_u64(), half["lists"].as_u64()), (Some(232), Some(80)));
+    let of = |name: &str| half[name].as_f64().unwrap_or_else(|| panic!("{name} is missing in {half}"));
+    assert!(of("forecast_error_min") <= of("schedule_error_min") / 2.0, "{half}");
+    assert!((0.75..=0.85).contains(&of("inside_range")), "{half}");
+    let nothing_left = forecast(&["--fit-weeks", "9"]);
+    assert_eq!(nothing_left.code, Some(1), "{}", nothing_left.err);
+    assert!(nothing_left.err.contains("give fewer --fit-weeks"), "{}", nothing_left.err);
+}
+
 pub fn explain_names_the_cases_of_no_list() {
     let dir = tempfile::tempdir().expect("a folder");
     let (cases, mapping) = (dir.path().join("cases.csv"), dir.path().join("mapping.toml"));

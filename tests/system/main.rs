@@ -73,6 +73,7 @@ fn main() -> std::process::ExitCode {
         ),
         needs(Peer::DuckDb, "small_numbers_are_hidden_in_parquet", exports::small_numbers_are_hidden_in_parquet),
         test("a_month_of_a_dataset_is_replaced_whole", exports::a_month_of_a_dataset_is_replaced_whole),
+        test("forecasts_are_tried_on_lists_that_they_have_not_seen", command_line::forecasts_are_tried),
         test("explain_adds_up_to_the_plan", command_line::explain_adds_up),
         test("explain_names_the_cases_of_no_list", command_line::explain_names_the_cases_of_no_list),
         test("a_wrong_command_says_what_to_do_and_exits_2", command_line::wrong_commands_exit_2),

@@ -34,6 +34,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Show every minute of one list: intervals, clipping, sums, exclusions, sources.
     Explain(ExplainArgs),
+    /// Say how good the board's forecasts of a list's finish are, on lists that they were not fitted on.
+    Forecast(ForecastArgs),
     /// Write all events or all session results to a file.
     Export(ExportArgs),
     /// Read plans or exported events into a store.
@@ -374,6 +376,29 @@ pub struct ExplainArgs {
     /// Rule set.
     #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
     pub rules: String,
+}
+
+/// `touchtime forecast`
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub input: Input,
+    /// Mapping of the extract.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Planned sessions, where the mapping says that they are in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Fit on so many weeks from the first list on, and forecast the lists after them.
+    #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=520))]
+    pub fit_weeks: u16,
+    /// Rule set.
+    #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
+    pub rules: String,
+    /// Form of the output.
+    #[arg(long, default_value = "table")]
+    pub format: Format,
 }
 
 /// `touchtime export`

@@ -149,7 +149,7 @@ fn measure(arguments: &ExportArgs) -> anyhow::Result<Measured> {
         }
         (None, Some(cases), Some(mapping)) => {
             let files = extract::Files { cases, mapping, plan: arguments.plan.as_deref() };
-            let (lists, remainder) = extract::measure(files, &rules)?;
+            let (lists, remainder) = extract::measure(files, extract::CaseNames::LeftOut, &rules)?;
             remainder.say();
             Ok(Measured { lists, scanners: Vec::new(), whole_from: None })
         }

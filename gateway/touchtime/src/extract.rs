@@ -196,6 +196,7 @@ impl Loaded {
         &self,
         room: &case_extract::Room<'_>,
         facts: &mut RoomFacts,
+        names: CaseNames,
         rules: &RuleSet,
         now: UtcMillis,
     ) -> anyhow::Result<RoomResult> {
@@ -203,14 +204,23 @@ impl Loaded {
         if !place.kind.is_theatre_like() {
             return Ok(RoomResult { sessions: Vec::new(), out_of_session: Vec::new() });
         }
-        fill_facts(facts, room);
+        fill_facts(facts, room, names);
         Ok(measure_room(&place, facts, rules, now, Detail::Figures))
     }
 }
 
-/// One room's cases and plans as the figures take them: without the names of specialty and procedure of each case, which
-/// only an audit shows. `facts` is refilled, so that thousands of rooms share one allocation.
-fn fill_facts(facts: &mut RoomFacts, room: &case_extract::Room<'_>) {
+/// Whether each case carries the names of its specialty and procedure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseNames {
+    /// Figures need none, and a region's year is millions of cases.
+    LeftOut,
+    /// Forecasts go by them.
+    Kept,
+}
+
+/// One room's cases and plans as the figures take them. `facts` is refilled, so that thousands of rooms share one
+/// allocation.
+fn fill_facts(facts: &mut RoomFacts, room: &case_extract::Room<'_>, names: CaseNames) {
     facts.cases.clear();
     facts.sessions.clear();
     let cases = &mut facts.cases;
@@ -225,6 +235,10 @@ fn fill_facts(facts: &mut RoomFacts, room: &case_extract::Room<'_>) {
         of.booked_start = case.booked_start;
         of.booked_minutes = case.booked_minutes;
         of.session.clone_from(&case.session);
+        if names == CaseNames::Kept {
+            of.specialty = case.specialty.cloned();
+            of.procedure = case.procedure.cloned();
+        }
         of.admission = case.admission;
         of.class = case.class;
         of.abandoned = case.abandoned_at();
@@ -249,7 +263,7 @@ fn fill_facts(facts: &mut RoomFacts, room: &case_extract::Room<'_>) {
 }
 
 /// Every session of an extract.
-pub fn measure(files: Files<'_>, rules: &RuleSet) -> anyhow::Result<(Vec<SessionResult>, Remainder)> {
+pub fn measure(files: Files<'_>, names: CaseNames, rules: &RuleSet) -> anyhow::Result<(Vec<SessionResult>, Remainder)> {
     let loaded = load(files)?;
     let now = wall_now();
     let mut history = TypicalHistory::default();
@@ -258,7 +272,7 @@ pub fn measure(files: Files<'_>, rules: &RuleSet) -> anyhow::Result<(Vec<Session
     let mut cases = 0;
     let mut facts = RoomFacts::default();
     for room in loaded.extract.rooms() {
-        let of_room = loaded.measure(&room, &mut facts, rules, now)?;
+        let of_room = loaded.measure(&room, &mut facts, names, rules, now)?;
         remainder.add(&of_room);
         cases += facts.cases.len() as u64;
         history.record(&of_room.sessions);
@@ -285,7 +299,7 @@ pub fn write_session_csv(files: Files<'_>, rules: &RuleSet, dates: Dates, out: &
             let mut facts = RoomFacts::default();
             let mut rows = RowsAside::default();
             for room in rooms {
-                let result = loaded.measure(room, &mut facts, rules, now)?;
+                let result = loaded.measure(room, &mut facts, CaseNames::LeftOut, rules, now)?;
                 remainder.add(&result);
                 cases += facts.cases.len() as u64;
                 history.record(&result.sessions);

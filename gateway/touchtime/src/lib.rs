@@ -1,6 +1,6 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
-//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`transfer`] and [`check`] answer from a store or an
+//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`forecast_trial`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside.
@@ -18,6 +18,7 @@ pub mod demo;
 pub mod disclosure;
 pub mod explain;
 pub mod extract;
+pub mod forecast_trial;
 pub mod health;
 pub mod influx;
 pub mod measured;
@@ -86,6 +87,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(arguments) => run::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
         Command::Explain(arguments) => report::explain(&arguments)?,
+        Command::Forecast(arguments) => forecast_trial::run(&arguments)?,
         Command::Export(arguments) => transfer::export(&arguments)?,
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),

@@ -15,6 +15,7 @@ use utilisation::timeline::Precedence;
 use crate::Usage;
 use crate::cli::{ExplainArgs, Input, ReportArgs, ReportBy, ReportFormat};
 use crate::clock::{Clock, wall_now};
+use crate::extract::CaseNames;
 use crate::output::{self, Column, Ink, Row};
 use crate::source::{Names, Place, StoreSource};
 use crate::table_writer::{Content, TableWriter};
@@ -59,7 +60,8 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
         extract::write_session_csv(files(cases, mapping, &arguments.plan), &rules, dates, out.raw())?;
         return out.finish();
     }
-    let (mut sessions, remainder) = sessions(&arguments.input, arguments, &rules)?;
+    let (mut sessions, remainder) =
+        sessions(&arguments.input, arguments.mapping.as_deref(), &arguments.plan, CaseNames::LeftOut, &rules)?;
     remainder.say();
     sessions.retain(|session| dates.include(session.local_date));
     tell_empty_plans(&sessions);
@@ -140,12 +142,15 @@ fn files<'a>(cases: &'a Path, mapping: &'a Path, plan: &'a Option<PathBuf>) -> e
     extract::Files { cases, mapping, plan: plan.as_deref() }
 }
 
-fn sessions(
+/// Every theatre list of a store or an extract, measured. Cases of a store always carry their names.
+pub fn sessions(
     input: &Input,
-    arguments: &ReportArgs,
+    mapping: Option<&Path>,
+    plan: &Option<PathBuf>,
+    names: CaseNames,
     rules: &RuleSet,
 ) -> anyhow::Result<(Vec<SessionResult>, measured::Remainder)> {
-    match (&input.store, &input.cases, &arguments.mapping) {
+    match (&input.store, &input.cases, mapping) {
         (Some(dir), _, _) => {
             let reader = Reader::open(dir)?;
             if let Some(cut) = reader.removed_before()? {
@@ -154,7 +159,7 @@ fn sessions(
             let now = Clock::of_store(dir)?.now();
             measured::measure_store(&reader, &Precedence::new(reader.precedence()?), rules, now)
         }
-        (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, &arguments.plan), rules),
+        (None, Some(cases), Some(mapping)) => extract::measure(files(cases, mapping, plan), names, rules),
         (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
     }
 }
@@ -300,7 +305,7 @@ pub fn explain(arguments: &ExplainArgs) -> anyhow::Result<()> {
                     Place { trust: room.trust.to_string(), site: room.site.to_string(), room: room.room.to_string() };
                 crate::source::audit(timeline, &Precedence::default(), &rules, wall_now(), &arguments.session, place)
             });
-            (found, extract::measure(files, &rules)?.0)
+            (found, extract::measure(files, CaseNames::LeftOut, &rules)?.0)
         }
         (None, Some(_) | None, Some(_) | None) => bail!(Usage("--cases needs --mapping FILE".to_owned())),
     };

@@ -64,6 +64,7 @@ pub fn suites() -> BTreeMap<String, RoomFacts> {
         case.booked_minutes = Some(booked_minutes);
         case.session = Some(day);
         case.specialty = service;
+        case.procedure = Label::fitted(&row[column("cpt_desc")]);
         for (milestone, name) in [
             (Milestone::IntoTheatre, "wheels_in"),
             (Milestone::ProcedureStart, "start_time"),
@@ -77,7 +78,7 @@ pub fn suites() -> BTreeMap<String, RoomFacts> {
     suites
 }
 
-fn measured() -> Vec<(String, SessionResult)> {
+pub fn measured() -> Vec<(String, SessionResult)> {
     let mut sessions = Vec::new();
     for (suite, facts) in suites() {
         let result = measure_room(&theatre(), &facts, &RuleSet::default(), LATER, Detail::Figures);

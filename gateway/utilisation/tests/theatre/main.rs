@@ -4,6 +4,7 @@
 
 mod bundled;
 mod examples;
+mod forecast;
 mod generated;
 mod properties;
 #[path = "../reference/mod.rs"]
