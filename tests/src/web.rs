@@ -11,9 +11,13 @@ pub fn get(port: u16, path: &str) -> (u16, String) {
 
 /// The same with a wish for a media type.
 pub fn get_as(port: u16, path: &str, accept: &str) -> (u16, String) {
+    get_with(port, path, &format!("Accept: {accept}\r\n"))
+}
+
+/// The same with whole lines of a head.
+pub fn get_with(port: u16, path: &str, head: &str) -> (u16, String) {
     let mut stream = connect(port);
-    let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: {accept}\r\n");
-    write!(stream, "{head}Connection: close\r\n\r\n").expect("sent");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{head}Connection: close\r\n\r\n").expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");

@@ -4,8 +4,9 @@
 //! how its list stands against the plan; `scanner_state` and
 //! `scanner_rows` the same of scanner rooms; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
 //! the page, and `live` sends the fragments that change. `audit_page` shows one list, `scan_audit_page` one scanner session, with everything its figures rest
-//! on. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
+//! on. [`access`] says who may see and do what. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
 
+pub mod access;
 mod assets;
 mod attention;
 mod audit_arithmetic;
@@ -33,7 +34,7 @@ mod standing;
 mod timeline_svg;
 mod wording;
 
-pub use routes::router;
+pub use routes::{guarded_router, router};
 pub use source::{
     Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
     UnderRules,

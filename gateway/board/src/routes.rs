@@ -1,21 +1,21 @@
-//! The addresses of the pages, and the headers that keep foreign script and foreign files out of them.
+//! The addresses of the pages.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
-use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::sse::Sse;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::NaiveDate;
 use room_events::SiteId;
 use serde::Deserialize;
 
+use crate::access::guard::{self, Guard};
+use crate::access::{Access, House, sign_in};
 use crate::assets;
 use crate::audit_page::audit_page;
 use crate::board_page::Look;
@@ -25,12 +25,21 @@ use crate::scan_audit_page::scan_audit_page;
 use crate::shell::{Theme, message};
 use crate::source::{Source, SourceError};
 
-/// Nothing but our own files, no inline script or style, no plug-in, no form to elsewhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+/// Forms are short.
+const LONGEST_FORM: usize = 16 * 1024;
 
-/// All pages over a source.
+/// All pages over a source, for everybody who reaches them; nobody may correct.
 pub fn router(source: Arc<dyn Source>) -> Router {
+    guarded_router(source, Access::default(), None)
+}
+
+/// All pages over a source behind a guard.
+pub fn guarded_router(source: Arc<dyn Source>, access: Access, house: Option<Arc<dyn House>>) -> Router {
+    let guard = Guard::new(access, house);
+    let people = Router::new()
+        .route("/sign-in", get(sign_in::show).post(sign_in::take))
+        .route("/sign-out", post(sign_in::leave))
+        .with_state(Arc::clone(&guard));
     Router::new()
         .route("/", get(show_board))
         .route("/lists/{session_id}", get(show_audit))
@@ -40,16 +49,9 @@ pub fn router(source: Arc<dyn Source>) -> Router {
         .route("/assets/{name}", get(asset))
         .fallback(|| async { not_found("This page does not exist.") })
         .with_state(Live::new(source))
-        .layer(map_response(guarded))
-}
-
-async fn guarded(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+        .merge(people)
+        .layer(DefaultBodyLimit::max(LONGEST_FORM))
+        .layer(from_fn_with_state(guard, guard::guard))
 }
 
 #[derive(Debug, Default, Deserialize)]

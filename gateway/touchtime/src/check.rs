@@ -5,11 +5,13 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use board::access::Viewing;
 use store::Reader;
 
 use crate::cli::CheckArgs;
 use crate::config::GatewayConfig;
 use crate::output::{self, Ink};
+use crate::people::PeopleFile;
 
 /// Checks; exit code 1 if something needs doing, 2 if the configuration cannot be read.
 pub fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -21,6 +23,7 @@ pub fn run(arguments: &CheckArgs) -> anyhow::Result<ExitCode> {
         ("certificates", check_certificates(&config)),
         ("password", check_password(&config)),
         ("board", check_board(&config)),
+        ("access", check_access(&config)),
         ("influxdb", check_influxdb(&config)),
     ];
     let mut out = output::open(None)?;
@@ -111,6 +114,31 @@ fn check_influxdb(config: &GatewayConfig) -> Result<String, String> {
         Some(_) => Ok(format!("{name} accepts connections; bucket {}", server.bucket)),
         None => Err(format!("influxdb.url: {name} does not answer (is InfluxDB running, and the firewall open?)")),
     }
+}
+
+/// Who may see and do what; a password that crosses the network in clear is a problem.
+fn check_access(config: &GatewayConfig) -> Result<String, String> {
+    let access = config.access.access()?;
+    let looks = match access.viewing {
+        Viewing::Anyone if config.board.listen.ip().is_loopback() => "anyone on this machine may look",
+        Viewing::Anyone => "anyone who reaches the board may look",
+        Viewing::Known => "only people who are known may look",
+    };
+    let people = match &config.access.people_file {
+        None => 0,
+        Some(file) => PeopleFile::open(file).map_err(|error| format!("access.people-file: {error:#}"))?.count(),
+    };
+    let proxy = access.proxy.map(|proxy| format!(", groups of a proxy: {}", proxy.groups.len())).unwrap_or_default();
+    if !config.access.knows_people() {
+        return Ok(format!("{looks}, nobody may correct (see access.people-file)"));
+    }
+    if !config.board.listen.ip().is_loopback() && config.access.proxy.is_none() {
+        return Err(format!(
+            "board.listen: tokens would cross the network unencrypted to {} (listen on 127.0.0.1 behind a proxy with TLS)",
+            config.board.listen
+        ));
+    }
+    Ok(format!("{looks}; people with a token: {people}{proxy}"))
 }
 
 fn check_board(config: &GatewayConfig) -> Result<String, String> {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::RoleName;
+
 const AFTER_HELP: &str = "\
 First minute:
   touchtime demo                              play two months of theatre cases, board at http://127.0.0.1:8080
@@ -58,6 +60,8 @@ pub enum Command {
     Upgrade(UpgradeArgs),
     /// Write the broker's access rules for the agents and collectors of a configuration.
     AccessFile(AccessFileArgs),
+    /// Make a token with which a person signs in to the pages, and the entry for the people file.
+    AccessToken(AccessTokenArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -507,6 +511,17 @@ pub struct AccessFileArgs {
     /// Write to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `touchtime access-token`
+#[derive(Debug, Args)]
+pub struct AccessTokenArgs {
+    /// A role or a pseudonymous staff id of up to 32 characters; it stands beside what the person corrects.
+    #[arg(value_name = "NAME")]
+    pub name: room_events::Label,
+    /// What the person may do: `view`, `correct` or `admin`.
+    #[arg(long, value_name = "ROLE", value_parser = |text: &str| RoleName::try_from(text.to_owned()))]
+    pub role: RoleName,
 }
 
 /// `touchtime backup` and `touchtime restore`

@@ -1,5 +1,7 @@
 //! `gateway.toml`: what a collector and its board need to know. Unknown keys are refused with the nearest known one.
 
+mod access;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use utilisation::targets::{Target, TargetFile, Targets};
 use utilisation::waiting::ReportingTarget;
 
 use crate::measured::{RoomClosure, ScannerSettings};
+
+pub use access::{AccessConfig, ProxyConfig, RoleName, ViewingName};
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +39,9 @@ pub struct GatewayConfig {
     /// The web pages.
     #[serde(default)]
     pub board: BoardConfig,
+    /// Who may see and do what on them.
+    #[serde(default)]
+    pub access: AccessConfig,
     /// The measures.
     #[serde(default)]
     pub rules: RulesConfig,
@@ -429,6 +436,7 @@ impl GatewayConfig {
                 utilisation::rules::RuleSet::NAMES.join(", ")
             ));
         }
+        self.access.access()?;
         if let Some(days) = self.store.keep_days.filter(|days| *days < LEAST_KEEP_DAYS) {
             return Err(format!(
                 "store.keep-days: {days} is too few, agents may send again what is younger (at least {LEAST_KEEP_DAYS}; without it nothing is removed)"
@@ -604,6 +612,18 @@ mod tests {
         check(
             &format!("{GOOD}[[sites]]\nid = \"main\"\n[[rooms]]\nsite = \"mian\"\nid = \"a\"\nkind = \"theatre\"\n"),
             "rooms[0].site: there is no site `mian` under [[sites]] (add it, or correct the room)",
+        );
+        check(
+            &format!("{GOOD}[access]\nviewing = \"known\"\n"),
+            "access.viewing: nobody is known (add access.people-file or [access.proxy])",
+        );
+        check(
+            &format!("{GOOD}[access.proxy]\naddresses = []\n[access.proxy.groups]\nStaff = \"view\"\n"),
+            "access.proxy.addresses: is empty (give the address from which the proxy connects)",
+        );
+        check(
+            &format!("{GOOD}[access.proxy]\naddresses = [\"10.0.0.1\"]\n[access.proxy.groups]\nStaff = \"boss\"\n"),
+            "line 9: there is no role `boss` (view, correct or admin)",
         );
         check(
             &format!("{GOOD}[[agents]]\nsite = \"main\"\nid = \"a\"\n[[agents]]\nsite = \"east\"\nid = \"a\"\n"),

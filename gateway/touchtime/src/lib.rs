@@ -1,13 +1,15 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
 //! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`forecast_trial`], [`transfer`] and [`check`] answer from a store or an
-//! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`run`] is the
+//! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`people`] and [`access_house`] know who may see
+//! and do what on the pages, [`page_server`] is their socket; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside.
 //! [`influx`] exports to InfluxDB. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
 pub mod access;
+pub mod access_house;
 pub mod case_rows;
 pub mod check;
 pub mod cli;
@@ -23,7 +25,9 @@ pub mod health;
 pub mod influx;
 pub mod measured;
 pub mod output;
+pub mod page_server;
 pub mod parquet_file;
+pub mod people;
 pub mod quarantine;
 pub mod random;
 mod replace;
@@ -98,6 +102,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(arguments) => upkeep::restore(&arguments)?,
         Command::Upgrade(arguments) => upkeep::upgrade(&arguments)?,
         Command::AccessFile(arguments) => access::run(&arguments)?,
+        Command::AccessToken(arguments) => people::new_token(&arguments)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "touchtime", &mut std::io::stdout());
         }

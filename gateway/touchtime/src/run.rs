@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use board::access::House;
 use board::source::Change;
 use collector::{Changed, Shared};
 use delivery::ack::RunId;
@@ -12,6 +13,7 @@ use tokio::sync::{broadcast, watch};
 use utilisation::rules::RuleSet;
 use utilisation::timeline::Precedence;
 
+use crate::access_house::FileHouse;
 use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
@@ -19,6 +21,7 @@ use crate::health::Probe;
 use crate::influx;
 use crate::influx::exporter::Exporting;
 use crate::influx::subjects::Measuring;
+use crate::page_server;
 use crate::source::{Names, StoreSource};
 use crate::summary;
 
@@ -38,9 +41,12 @@ pub fn run(arguments: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
+    let access = config.access.access().map_err(anyhow::Error::msg)?;
     let run = RunId(crate::random::bits_128()?);
     let mut writer = Writer::open_to_collect(&config.store.dir, run)
         .with_context(|| format!("store {}", config.store.dir.display()))?;
+    // Opening the store has made its folder, where the house keeps its key.
+    let house = FileHouse::open(&config)?;
     for site in &config.sites {
         writer.describe_site(&config.trust, &site.id, site.zone)?;
     }
@@ -100,16 +106,9 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         .with_context(|| format!("board.listen: {} cannot be used (is another program on it?)", config.board.listen))?;
     tracing::info!(address = %listener.local_addr()?, "board");
     let (stop, stopped) = watch::channel(false);
-    let pages = tokio::spawn({
-        let mut stopped = stopped.clone();
-        async move {
-            axum::serve(listener, board::router(source))
-                .with_graceful_shutdown(async move {
-                    let _ = stopped.wait_for(|stop| *stop).await;
-                })
-                .await
-        }
-    });
+    let house = house.map(|house| std::sync::Arc::new(house) as std::sync::Arc<dyn House>);
+    let router = board::guarded_router(source, access, house);
+    let pages = tokio::spawn(page_server::serve(listener, router, config.access.connections));
     let relay = tokio::spawn(async move {
         let period = TICK.div_f64(clock.rate().max(1.0)).max(FASTEST_TICK);
         let mut minutes = tokio::time::interval(period);

@@ -24,8 +24,11 @@ pub struct Answer {
 }
 
 async fn ask(address: SocketAddr, path: &str, accept: &str) -> TcpStream {
+    open(address, &format!("GET {path} HTTP/1.1\r\nHost: board\r\nAccept: {accept}\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn open(address: SocketAddr, request: &str) -> TcpStream {
     let mut connection = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: board\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     connection
 }
@@ -36,8 +39,17 @@ pub async fn get(address: SocketAddr, path: &str) -> Answer {
 
 /// The same with a wish for a media type.
 pub async fn get_as(address: SocketAddr, path: &str, accept: &str) -> Answer {
+    answer_of(ask(address, path, accept).await).await
+}
+
+/// Sends a request as it is written, which must ask to close the connection.
+pub async fn send(address: SocketAddr, request: &str) -> Answer {
+    answer_of(open(address, request).await).await
+}
+
+async fn answer_of(mut connection: TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    ask(address, path, accept).await.read_to_end(&mut bytes).await.unwrap();
+    connection.read_to_end(&mut bytes).await.unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();

@@ -1,6 +1,7 @@
 //! The pages as a browser gets them: over HTTP, from lists measured by the real measures.
 #![allow(clippy::unwrap_used, reason = "helpers of tests; clippy lets only the tests themselves unwrap")]
 
+mod access;
 mod audit;
 mod board;
 mod fixed_source;
