@@ -106,7 +106,7 @@ impl Extract {
                 }
             }
             for (name, at) in case.stamps() {
-                report(at, Observation::Milestone(MilestoneReached { case: case.token, name }));
+                report(at, Observation::Milestone(MilestoneReached::new(case.token, name)));
             }
             if let Some(at) = case.stamp(Milestone::Cancelled) {
                 let (class, reason) = (case.cancelled_class, case.cancelled_reason.cloned());

@@ -223,7 +223,7 @@ impl OfMessage<'_> {
             return Ok(Some((self.told(), Observation::Correction(withdrawn))));
         }
         let at = self.instant(time, group)?;
-        Ok(at.map(|at| (at, Observation::Milestone(MilestoneReached { case, name }))))
+        Ok(at.map(|at| (at, Observation::Milestone(MilestoneReached::new(case, name)))))
     }
 
     /// A booking is told as far as it can be read; one part that cannot does not take the rest away.

@@ -162,6 +162,17 @@ pub struct MilestoneReached {
     pub case: Token,
     /// Which one.
     pub name: Milestone,
+    /// The source heard of it in another order than the usual one, so a person may have pressed a wrong button or forgotten
+    /// one. It counts like any other.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub out_of_order: bool,
+}
+
+impl MilestoneReached {
+    /// A milestone that came in its turn, or whose source says nothing of that.
+    pub const fn new(case: Token, name: Milestone) -> Self {
+        Self { case, name, out_of_order: false }
+    }
 }
 
 /// A later word on a milestone that was recorded before. The event's time is when the correction was made.

@@ -42,7 +42,7 @@ pub(crate) fn milestone(bytes: &[u8]) -> Option<Event> {
     if rest.0 != b"}}}" {
         return None;
     }
-    let obs = Observation::Milestone(MilestoneReached { case, name });
+    let obs = Observation::Milestone(MilestoneReached::new(case, name));
     Some(Event { v: 1, at, captured, mono, clock, source, order, site, room, obs })
 }
 

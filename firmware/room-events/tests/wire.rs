@@ -53,7 +53,14 @@ fn event(obs: Observation) -> Event {
 fn examples() -> Vec<(&'static str, Event)> {
     let case = token(0x9f86_d081_884c_7d65_9a2f_eaa0_c55a_d015);
     vec![
-        ("milestone", event(Observation::Milestone(MilestoneReached { case, name: Milestone::IntoTheatre }))),
+        ("milestone", event(Observation::Milestone(MilestoneReached::new(case, Milestone::IntoTheatre)))),
+        (
+            "milestone_out_of_order",
+            event(Observation::Milestone(MilestoneReached {
+                out_of_order: true,
+                ..MilestoneReached::new(case, Milestone::IntoTheatre)
+            })),
+        ),
         (
             "correction",
             event(Observation::Correction(Correction {
@@ -242,7 +249,7 @@ fn the_largest_event_of_each_kind_fits() {
     let case = Token { key: 255, digest: u128::MAX };
     let far = UtcMillis::MIN;
     let largest = [
-        Observation::Milestone(MilestoneReached { case, name: Milestone::ReadyToLeaveRecovery }),
+        Observation::Milestone(MilestoneReached { case, name: Milestone::ReadyToLeaveRecovery, out_of_order: true }),
         Observation::Correction(Correction {
             case,
             name: Milestone::ReadyToLeaveRecovery,
@@ -342,8 +349,9 @@ fn any_event() -> impl Strategy<Value = Event> {
     let tokens = (any::<u8>(), any::<u128>()).prop_map(|(key, digest)| Token { key, digest });
     let milestone = proptest::sample::select(Milestone::ALL);
     let observation = prop_oneof![
-        (tokens.clone(), milestone.clone())
-            .prop_map(|(case, name)| Observation::Milestone(MilestoneReached { case, name })),
+        (tokens.clone(), milestone.clone(), any::<bool>()).prop_map(|(case, name, out_of_order)| {
+            Observation::Milestone(MilestoneReached { case, name, out_of_order })
+        }),
         (tokens.clone(), milestone, proptest::option::of(instant.clone()), proptest::option::of(text.clone()))
             .prop_map(|(case, name, to, author)| Observation::Correction(Correction {
                 case,

@@ -289,7 +289,7 @@ mod tests {
             order: 1,
             site: None,
             room: Some(RoomId::new("suite-1").unwrap()),
-            obs: Observation::Milestone(MilestoneReached { case, name: room_events::Milestone::IntoTheatre }),
+            obs: Observation::Milestone(MilestoneReached::new(case, room_events::Milestone::IntoTheatre)),
         };
         wire::encode(&event, &mut [0; wire::MAX_EVENT_BYTES]).unwrap().to_vec()
     }

@@ -44,7 +44,7 @@ fn bytes_of((room, case, hour, kind): Made) -> Vec<u8> {
         2 | 3 => booked(&room, case, at),
         _ => {
             let case = Token { key: 1, digest: case };
-            event(&room, at, Observation::Milestone(MilestoneReached { case, name: Milestone::IntoTheatre }))
+            event(&room, at, Observation::Milestone(MilestoneReached::new(case, Milestone::IntoTheatre)))
         }
     }
 }

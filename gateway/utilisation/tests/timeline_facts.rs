@@ -70,7 +70,7 @@ fn record(seq: u64, from: &str, obs: Observation) -> Record {
 }
 
 fn reached(seq: u64, from: &str, name: Milestone, at: i64) -> Record {
-    let mut record = record(seq, from, Observation::Milestone(MilestoneReached { case: case(1), name }));
+    let mut record = record(seq, from, Observation::Milestone(MilestoneReached::new(case(1), name)));
     record.event.at = minute(at);
     record
 }
@@ -286,7 +286,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     let label = prop::option::of(prop::sample::select(&["a", "b"][..]).prop_map(|text| Label::new(text).unwrap()));
     let session = prop::sample::select(&["am", "pm"][..]).prop_map(key);
     let milestone =
-        (case.clone(), name.clone()).prop_map(|(case, name)| Observation::Milestone(MilestoneReached { case, name }));
+        (case.clone(), name.clone()).prop_map(|(case, name)| Observation::Milestone(MilestoneReached::new(case, name)));
     let correction =
         (case.clone(), name, prop::option::of(at.clone()), label.clone()).prop_map(|(case, name, to, reason)| {
             Observation::Correction(Correction { case, name, to, author: None, reason })

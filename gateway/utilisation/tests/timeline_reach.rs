@@ -64,7 +64,7 @@ fn observation() -> impl Strategy<Value = (i64, Observation)> {
     };
     let key = || prop::sample::select(&PLANS[..]).prop_map(|(key, _)| SessionKey::new(key).unwrap());
     let stamp = (case(), name(), near_a_list())
-        .prop_map(|(case, name, at)| (at, Observation::Milestone(MilestoneReached { case, name })));
+        .prop_map(|(case, name, at)| (at, Observation::Milestone(MilestoneReached::new(case, name))));
     let moved = (case(), name(), prop::option::of(near_a_list())).prop_map(|(case, name, to)| {
         let to = to.map(minute);
         (0, Observation::Correction(Correction { case, name, to, author: None, reason: None }))

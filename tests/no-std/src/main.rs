@@ -30,10 +30,10 @@ fn round_trip() -> Option<bool> {
         order: 1,
         site: None,
         room: RoomId::new("suite-2").ok(),
-        obs: Observation::Milestone(MilestoneReached {
-            case: Token { key: 7, digest: 0x9f86_d081 },
-            name: Milestone::ProcedureStart,
-        }),
+        obs: Observation::Milestone(MilestoneReached::new(
+            Token { key: 7, digest: 0x9f86_d081 },
+            Milestone::ProcedureStart,
+        )),
     };
     let mut buffer = [0; MAX_EVENT_BYTES];
     let bytes = encode(&event, &mut buffer).ok()?;
