@@ -13,7 +13,7 @@ use delivery::status::STATUS_VERSION;
 use delivery::{Ack, AckOutcome, Kept, Next, OpenLoss, Sender, Settings, Space, Status, batch};
 use edge_agent::{EventBytes, Observed, Stamper};
 use room_events::observation::PreviousStream;
-use room_events::{Label, Observation, Seq, StreamId, wire};
+use room_events::{Label, Observation, RoomId, Seq, StreamId, wire};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, random_128};
@@ -105,7 +105,7 @@ impl Agent {
     }
 
     /// Commits observations in order. On return they are on the disk; on an error none of them is.
-    pub fn record(&mut self, observed: &[Observed], progress: Option<Progress>) -> Result<(), OutboxError> {
+    pub fn record(&mut self, observed: &[Observed], progress: Option<Progress<'_>>) -> Result<(), OutboxError> {
         let capture = self.clock.capture();
         let mut events: Vec<EventBytes> = Vec::with_capacity(observed.len() + 2);
         let mut stamp = |stamped: Result<edge_agent::Stamped, edge_agent::StampError>| {
@@ -155,7 +155,7 @@ impl Agent {
     fn append(
         &mut self,
         events: &[EventBytes],
-        progress: Option<Progress>,
+        progress: Option<Progress<'_>>,
         tells_loss: bool,
     ) -> Result<(), OutboxError> {
         let stream = self.stream;
@@ -174,10 +174,23 @@ impl Agent {
 
     /// Commits an observation that cannot wait; if it cannot be kept, it is counted as lost.
     pub fn record_or_count(&mut self, observed: &Observed) {
-        if let Err(error) = self.record(std::slice::from_ref(observed), None) {
-            tracing::error!(%error, source = %observed.source, "an observation is lost and counted");
-            self.outbox.count_loss(&observed.obs, observed.at);
+        let _ = self.record_all_or_count(std::slice::from_ref(observed), None);
+    }
+
+    /// Commits observations that cannot wait, all or none; those that cannot be kept are counted as lost. Whether they are on
+    /// the disk.
+    pub fn record_all_or_count(&mut self, observed: &[Observed], progress: Option<Progress<'_>>) -> bool {
+        let Err(error) = self.record(observed, progress) else { return true };
+        for one in observed {
+            tracing::error!(%error, source = %one.source, "an observation is lost and counted");
+            self.outbox.count_loss(&one.obs, one.at);
         }
+        false
+    }
+
+    /// The state of a room's case tracker, as it was last recorded.
+    pub fn cases_of(&self, room: &RoomId) -> Result<Option<Vec<u8>>, OutboxError> {
+        self.outbox.cases_of(room.as_str())
     }
 
     /// How many items of a file are recorded.
@@ -504,7 +517,7 @@ impl Shared {
     }
 
     /// Commits observations of a source that can wait, however long the outbox is full or the disk refuses.
-    pub async fn record(&self, observed: &[Observed], progress: Option<Progress>) -> Result<(), OutboxError> {
+    pub async fn record(&self, observed: &[Observed], progress: Option<Progress<'_>>) -> Result<(), OutboxError> {
         let mut told = false;
         loop {
             let done = self.agent().record(observed, progress);

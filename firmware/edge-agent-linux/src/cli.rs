@@ -22,6 +22,8 @@ use crate::config::{Config, ConfigError, model};
 #[cfg(feature = "dicom")]
 use crate::dicom::{DicomFeed, Heard, KnownBookings, WorklistFeed};
 use crate::extract_file::{self, ExtractFile, Paths};
+#[cfg(feature = "gpio")]
+use crate::gpio::GpioFeed;
 #[cfg(feature = "hl7")]
 use crate::hl7::Hl7Feed;
 use crate::outbox::{Contents, OutboxError};
@@ -188,7 +190,7 @@ async fn run_agent(config: Config, clock: Option<PathBuf>) -> anyhow::Result<Exi
     let feeds = Feeds::of(&config, &clock).or_misuse()?;
     if feeds.is_none() {
         tracing::warn!(
-            "no feed is configured: the agent only sends what its outbox holds (see extract.folder, dicom.listen, hl7.listen)"
+            "no feed is configured: the agent only sends what its outbox holds (see extract.folder, dicom.listen, hl7.listen, gpio.lines)"
         );
     }
     let mut signals = Signals::new()?;
@@ -215,6 +217,8 @@ struct Feeds {
     worklist: Option<WorklistFeed>,
     #[cfg(feature = "hl7")]
     hl7: Option<Hl7Feed>,
+    #[cfg(feature = "gpio")]
+    gpio: Option<GpioFeed>,
 }
 
 impl Feeds {
@@ -232,6 +236,8 @@ impl Feeds {
             worklist: WorklistFeed::of(config, bookings, heard)?,
             #[cfg(feature = "hl7")]
             hl7: Hl7Feed::of(config)?,
+            #[cfg(feature = "gpio")]
+            gpio: GpioFeed::of(config)?,
         })
     }
 
@@ -242,6 +248,10 @@ impl Feeds {
         }
         #[cfg(feature = "hl7")]
         if self.hl7.is_some() {
+            return false;
+        }
+        #[cfg(feature = "gpio")]
+        if self.gpio.is_some() {
             return false;
         }
         self.extract.is_none()
@@ -267,6 +277,10 @@ impl Feeds {
         #[cfg(feature = "hl7")]
         if let Some(feed) = self.hl7 {
             tasks.spawn(feed.listen(shared.clone()));
+        }
+        #[cfg(feature = "gpio")]
+        if let Some(feed) = self.gpio {
+            tasks.spawn(feed.watch(shared.clone()));
         }
         tasks
     }

@@ -15,8 +15,6 @@ const NOT_BEFORE: UtcMillis = UtcMillis::saturating(1_735_689_600_000);
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
-    // Monotonic milliseconds since boot at `started`.
-    mono_at_start: u64,
     synchronised_file: PathBuf,
     was_synchronised: std::sync::atomic::AtomicBool,
     played: Option<PlayedTime>,
@@ -26,13 +24,8 @@ impl Clock {
     /// The machine's clock. A time service marks a disciplined clock by the existence of `synchronised_file`.
     #[allow(clippy::disallowed_methods, reason = "this is the clock module")]
     pub fn system(synchronised_file: PathBuf) -> Self {
-        let uptime = std::fs::read_to_string("/proc/uptime").ok();
-        let seconds = uptime.as_deref().and_then(|text| text.split(' ').next());
-        // "35042.07": seconds and hundredths.
-        let hundredths = seconds.and_then(|text| text.replace('.', "").parse::<u64>().ok());
         Self {
             started: Instant::now(),
-            mono_at_start: hundredths.unwrap_or(0) * 10,
             synchronised_file,
             was_synchronised: std::sync::atomic::AtomicBool::new(false),
             played: None,
@@ -41,7 +34,7 @@ impl Clock {
 
     /// Recorded time played back by the machine's clock.
     pub fn played(played: PlayedTime) -> Self {
-        Self { played: Some(played), mono_at_start: 0, ..Self::system(PathBuf::new()) }
+        Self { played: Some(played), ..Self::system(PathBuf::new()) }
     }
 
     /// The recording that is played, if one is.
@@ -70,12 +63,26 @@ impl Clock {
         u64::try_from(Instant::now().duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Milliseconds of the kernel's monotonic clock, by which it stamps the edges of input lines; never played.
+    pub fn monotonic_ms(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+        seconds * 1000 + nanos / 1_000_000
+    }
+
+    /// When something happened that the monotonic clock stamped: the one place where such stamps become times of day. It
+    /// goes by the wall clock of this moment, so it is to be asked soon after.
+    pub fn time_of(&self, monotonic_ms: u64) -> UtcMillis {
+        let (now, ago) = (self.now(), self.monotonic_ms().saturating_sub(monotonic_ms));
+        now.plus_millis(i64::try_from(ago).map_or(0, |ago| -ago))
+    }
+
     /// What an observation is stamped with now.
     pub fn capture(&self) -> Capture {
         let at = self.now();
         let mono = match &self.played {
             Some(played) => u64::try_from(at.millis_since(played.start())).unwrap_or(0),
-            None => self.mono_at_start + self.running_ms(),
+            None => self.monotonic_ms(),
         };
         Capture { at, mono, clock: self.quality() }
     }

@@ -1,7 +1,7 @@
 //! agent.toml: kebab-case, unknown keys rejected with a suggestion, every key with its default in one list.
 //!
 //! [`keys`] is the documentation, the text of `touchtime-agent config` and the list that keys are checked against.
-//! The feeds' tables are in [`feeds`].
+//! The feeds' tables are in [`feeds`] and [`gpio`].
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use room_events::{AgentId, SiteId, TrustId};
 use serde::Deserialize;
 
 use self::feeds::{Dicom, Extract, Hl7, Worklist};
+use self::gpio::Gpio;
 
 /// Tables whose keys all have defaults.
 macro_rules! table {
@@ -32,6 +33,7 @@ macro_rules! table {
 }
 
 pub mod feeds;
+pub mod gpio;
 
 /// A key of agent.toml.
 #[derive(Debug)]
@@ -129,7 +131,7 @@ const KEYS: &[Key] = &[
 
 /// All keys, tables together.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(feeds::KEYS)
+    KEYS.iter().chain(feeds::KEYS).chain(gpio::KEYS)
 }
 
 /// Why there is no configuration; names file, key and remedy.
@@ -183,6 +185,9 @@ pub struct Config {
     /// The HL7 feed.
     #[serde(default)]
     pub hl7: Hl7,
+    /// The GPIO feed.
+    #[serde(default)]
+    pub gpio: Gpio,
 }
 
 /// `[broker]`
@@ -352,6 +357,7 @@ impl Config {
         self.dicom.check(has_token_key)?;
         self.worklist.check(has_token_key, &self.dicom.scanners)?;
         self.hl7.check(has_token_key)?;
+        self.gpio.check()?;
         Ok(())
     }
 }
@@ -514,6 +520,26 @@ mod tests {
             ),
             (format!("{LEAST}[worklist]\naddress = 'ris'\n"), "`worklist.address` \"ris\" has no port"),
             (format!("{LEAST}[worklist]\naddress = 'ris:104'\n"), "without `dicom.scanners`"),
+            (
+                format!("{LEAST}[gpio]\nlines = [{{ offset = 1, meaning = 'door', active = 'high' }}]\n"),
+                "`gpio.lines` is given without `gpio.room`",
+            ),
+            (
+                format!("{LEAST}[gpio]\nroom = 'th-1'\nlines = [{{ offset = 1, meaning = 'dor', active = 'high' }}]\n"),
+                "\"dor\" is no meaning of a line",
+            ),
+            (
+                format!(
+                    "{LEAST}[gpio]\nlight = 1\nroom = 'th-1'\nlines = [{{ offset = 1, meaning = 'door', active = 'high' }}]\n"
+                ),
+                "`gpio` uses line 1 twice",
+            ),
+            (
+                format!(
+                    "{LEAST}[gpio]\nroom = 'th-1'\n[[gpio.lines]]\noffset = 1\nmeaning = 'into_theatre'\nactive = 'low'\nlongest-active-seconds = 2\n"
+                ),
+                "longest-active-seconds of into-theatre leaves no room for a long press",
+            ),
             (LEAST.replace("[broker]", "[broker"), "agent.toml: line 5"),
         ] {
             let error = Config::parse("agent.toml", &text).unwrap_err().to_string();

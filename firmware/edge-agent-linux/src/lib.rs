@@ -8,7 +8,8 @@
 //! - [`agent`]: the [`agent::Agent`] that feeds and connection share: record, send, acknowledge, delete.
 //! - [`outbox`]: events on disk (redb). [`link`]: the connection to the broker (rumqttc). [`clock`]: the only clock.
 //! - [`watch`]: the extract feed. [`replay`]: one extract in the order of its time. [`extract_file`]: reading one.
-//! - `dicom`: the DICOM and worklist feeds (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`).
+//! - `dicom`: the DICOM and worklist feeds (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`). `gpio`: buttons and signals
+//!   on input lines (feature `gpio`).
 //! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
 //! - `private_memory`: no image of memory on the disk. [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
 //! - [`status_file`]: what a running agent tells `touchtime-agent outbox`; [`scanners_file`]: of scanners.
@@ -21,6 +22,8 @@ pub mod config;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 pub mod extract_file;
+#[cfg(feature = "gpio")]
+pub mod gpio;
 #[cfg(feature = "hl7")]
 pub mod hl7;
 pub mod link;

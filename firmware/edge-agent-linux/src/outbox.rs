@@ -7,6 +7,7 @@
 //! events   (stream number, seq) -> bytes of the event
 //! streams   stream number       -> (stream id, floor, last)     numbers rise: oldest first; an emptied one stays
 //! files     sha-256 of a file   -> rows recorded of it           in the same transaction as their events
+//! cases     room                -> state of its case tracker     in the same transaction as their events
 //! state     name                -> number                        bytes held, of them signal levels, losses
 //! ```
 //!
@@ -29,6 +30,7 @@ use room_events::{Observation, Seq, StreamId, UtcMillis, wire};
 const EVENTS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("events");
 const STREAMS: TableDefinition<u64, (u128, u64, u64)> = TableDefinition::new("streams");
 const FILES: TableDefinition<[u8; 32], u64> = TableDefinition::new("files");
+const CASES: TableDefinition<&str, &[u8]> = TableDefinition::new("cases");
 const STATE: TableDefinition<&str, i64> = TableDefinition::new("state");
 
 /// Events that a file may hold beyond those whose bytes it has written down: as few as are read in no time.
@@ -82,13 +84,23 @@ impl<E: Into<redb::Error>> From<E> for OutboxError {
     }
 }
 
-/// How far the rows of a file are recorded.
+/// What a feed must know again after a restart: kept in the same transaction as the events that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// SHA-256 of the file, of its mapping and of what was left out.
-    pub file: [u8; 32],
-    /// Items recorded of it.
-    pub items: u64,
+pub enum Progress<'a> {
+    /// How far the rows of a file are recorded.
+    File {
+        /// SHA-256 of the file, of its mapping and of what was left out.
+        file: [u8; 32],
+        /// Items recorded of it.
+        items: u64,
+    },
+    /// Which cases the buttons of a room have made.
+    Cases {
+        /// The room.
+        room: &'a str,
+        /// The state of its case tracker.
+        state: &'a [u8],
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -317,7 +329,7 @@ impl Outbox {
     pub fn append<B: AsRef<[u8]>>(
         &mut self,
         events: &[B],
-        progress: Option<Progress>,
+        progress: Option<Progress<'_>>,
         closes_loss: bool,
     ) -> Result<Held, OutboxError> {
         let (mut added, mut signals) = (0, 0);
@@ -352,8 +364,10 @@ impl Outbox {
                 record.held.last = record.held.last.next();
                 table.insert((record.number, record.held.last.0), event.as_ref())?;
             }
-            if let Some(Progress { file, items }) = progress {
-                transaction.open_table(FILES)?.insert(file, items)?;
+            match progress {
+                Some(Progress::File { file, items }) => drop(transaction.open_table(FILES)?.insert(file, items)?),
+                Some(Progress::Cases { room, state }) => drop(transaction.open_table(CASES)?.insert(room, state)?),
+                None => {}
             }
             if counts {
                 let Held { stream, floor, last } = record.held;
@@ -511,6 +525,16 @@ impl Outbox {
     pub fn recorded_of(&self, file: [u8; 32]) -> Result<u64, OutboxError> {
         let table = self.database()?.begin_read()?.open_table(FILES)?;
         Ok(table.get(file)?.map_or(0, |items| items.value()))
+    }
+
+    /// The state of a room's case tracker, if there is one.
+    pub fn cases_of(&self, room: &str) -> Result<Option<Vec<u8>>, OutboxError> {
+        match self.database()?.begin_read()?.open_table(CASES) {
+            Ok(table) => Ok(table.get(room)?.map(|state| state.value().to_vec())),
+            // No button was ever pressed here.
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

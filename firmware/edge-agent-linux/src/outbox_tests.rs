@@ -22,7 +22,7 @@ fn committed_events_outlive_the_process_and_the_next_stream_names_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let mut outbox = open(folder.path(), A);
     assert!(outbox.is_stream_fresh());
-    let file = Progress { file: [7; 32], items: 2 };
+    let file = Progress::File { file: [7; 32], items: 2 };
     assert_eq!(outbox.append(&events(1..=3), Some(file), false).unwrap(), held(A, 1, 3));
     // A crash: the file is left as it is, locks included, and opened as a copy.
     let copy = tempfile::tempdir().unwrap();

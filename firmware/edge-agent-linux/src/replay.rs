@@ -152,7 +152,7 @@ impl Replay {
             let observed: Vec<Observed> =
                 batch.iter().filter(was_alive).filter_map(|step| self.observed(*step)).collect();
             done += batch.len();
-            shared.record(&observed, Some(Progress { file: self.file, items: done as u64 })).await?;
+            shared.record(&observed, Some(Progress::File { file: self.file, items: done as u64 })).await?;
             rest = later;
         }
         Ok(done.saturating_sub(already))

@@ -6,9 +6,14 @@
 //! same changes as a prompt one, if it hands over the edges that are waiting before it lets time pass.
 //!
 //! A line that does not come to rest, or is active longer than its meaning allows, is told as a fault and not passed
-//! over. A cut wire looks like a line at rest: only wiring that is active at rest shows it, as stuck.
+//! over; what a chattering line comes to rest at is told apart from a change, as nobody can say what it was. A cut wire
+//! looks like an open contact: where the contact is closed at rest, it shows as stuck.
+//!
+//! An edge can be missed (a kernel's queue is full, a chip was away), so the level itself is read now and then
+//! ([`Line::handle_reading`]): what it says for the debounce time against the last edge counts as one.
 //! What a change means is left to the caller.
 
+use embedded_hal::digital::InputPin;
 use heapless::Vec;
 
 /// A contact's electrical level.
@@ -18,6 +23,13 @@ pub enum Level {
     Low,
     /// Near supply.
     High,
+}
+
+impl Level {
+    /// Reads the level of a pin.
+    pub fn of<P: InputPin>(pin: &mut P) -> Result<Self, P::Error> {
+        Ok(if pin.is_high()? { Self::High } else { Self::Low })
+    }
 }
 
 /// How a line is wired and what is a fault on it. Times are in milliseconds.
@@ -48,6 +60,14 @@ pub enum LineNews {
         /// The first edge of the burst.
         since: u64,
     },
+    /// A line that was told as chattering has come to rest. It is no press, nor an opened door: only what can be believed
+    /// from here on.
+    Rested {
+        /// Whether it is active now.
+        active: bool,
+        /// The last edge of the burst.
+        at: u64,
+    },
     /// The line has been active for too long: report a fault. Told once for each time it is active.
     Stuck {
         /// When it became active, or was first read.
@@ -55,7 +75,7 @@ pub enum LineNews {
     },
 }
 
-/// All that one call can have to tell: a burst that chattered, the change it left, and that this has lasted too long.
+/// All that one call can have to tell: a change, that it has lasted too long, and that the next burst chatters.
 pub type News = Vec<LineNews, 3>;
 
 /// Edges that have not come to rest yet.
@@ -75,13 +95,15 @@ pub struct Line {
     since: u64,
     stuck_told: bool,
     burst: Option<Burst>,
+    // A reading that contradicts the last edge, and the first time that it did.
+    unseen: Option<(Level, u64)>,
 }
 
 impl Line {
     /// A line that was read as `level` at `at`. A level found at the start is no change: a button held down while the
     /// agent started is not a press.
     pub const fn new(rules: LineRules, level: Level, at: u64) -> Self {
-        Self { rules, settled: level, since: at, stuck_told: false, burst: None }
+        Self { rules, settled: level, since: at, stuck_told: false, burst: None, unseen: None }
     }
 
     /// Whether the settled level is the active one.
@@ -94,11 +116,32 @@ impl Line {
     #[must_use = "changes and faults are told once"]
     pub fn handle_edge(&mut self, level: Level, at: u64) -> News {
         let mut news = self.handle_time(at);
+        self.unseen = None;
         let burst = self.burst.get_or_insert(Burst { first: at, last: at, level, told: false });
         burst.last = burst.last.max(at);
         burst.level = level;
         tell_chatter(burst, self.rules, &mut news);
         news
+    }
+
+    /// Takes a reading of the level, made after all waiting edges were handed over. One that contradicts the last edge may
+    /// only be ahead of its own edge; if it still does after the debounce time, an edge was missed, and this is it.
+    #[must_use = "changes and faults are told once"]
+    pub fn handle_reading(&mut self, level: Level, now: u64) -> News {
+        if level == self.burst.map_or(self.settled, |burst| burst.level) {
+            self.unseen = None;
+            return News::new();
+        }
+        let (_, first) = *self.unseen.get_or_insert((level, now));
+        if now.saturating_sub(first) < self.rules.debounce_ms { News::new() } else { self.handle_edge(level, first) }
+    }
+
+    /// When the line next has something to tell if no edge comes: call [`Line::handle_time`] then.
+    pub fn due(&self) -> Option<u64> {
+        let rest = self.burst.map(|burst| burst.last.saturating_add(self.rules.debounce_ms));
+        let missed = self.unseen.map(|(_, first)| first.saturating_add(self.rules.debounce_ms));
+        let stuck = self.rules.longest_active_ms.filter(|_| self.is_active() && !self.stuck_told);
+        [rest, missed, stuck.map(|longest| self.since.saturating_add(longest))].into_iter().flatten().min()
     }
 
     /// Takes the passing of time: settles what has come to rest by `now`. To be called when no edge has come for the
@@ -111,10 +154,15 @@ impl Line {
             && now.saturating_sub(burst.last) >= self.rules.debounce_ms
         {
             self.burst = None;
-            if burst.level != self.settled {
+            let has_changed = burst.level != self.settled;
+            if has_changed {
                 self.settled = burst.level;
                 self.since = burst.first;
                 self.stuck_told = false;
+            }
+            if burst.told {
+                tell(&mut news, LineNews::Rested { active: self.is_active(), at: burst.last });
+            } else if has_changed {
                 tell(&mut news, LineNews::Changed { active: self.is_active(), at: burst.first });
             }
         }
@@ -180,7 +228,7 @@ mod tests {
     fn a_line_that_does_not_come_to_rest_is_told_once_and_settles_after_all() {
         let edges: List<(Level, u64)> =
             (0..=150).map(|n| (if n % 2 == 0 { Low } else { High }, 1_000 + n * 20)).collect();
-        let expected = [LineNews::Chattering { since: 1_000 }, LineNews::Changed { active: true, at: 1_000 }];
+        let expected = [LineNews::Chattering { since: 1_000 }, LineNews::Rested { active: true, at: 4_000 }];
         assert_eq!(told(&edges, 10_000), expected);
     }
 
@@ -208,17 +256,55 @@ mod tests {
         assert_eq!(told(&[(Low, 1_000)], 100_000), expected);
     }
 
+    #[test]
+    fn a_chattering_line_that_rests_where_it_was_is_told_as_believable_again() {
+        let edges: List<(Level, u64)> =
+            (0..=151).map(|n| (if n % 2 == 0 { Low } else { High }, 1_000 + n * 20)).collect();
+        let expected = [LineNews::Chattering { since: 1_000 }, LineNews::Rested { active: false, at: 4_020 }];
+        assert_eq!(told(&edges, 10_000), expected);
+    }
+
+    #[test]
+    fn a_missed_edge_is_made_up_by_a_reading_that_stays() {
+        let mut line = Line::new(BUTTON, High, 0);
+        assert!(line.handle_reading(Low, 1_000).is_empty());
+        assert_eq!(line.due(), Some(1_050));
+        assert!(line.handle_reading(Low, 1_049).is_empty());
+        assert!(line.handle_reading(Low, 1_060).is_empty(), "an edge like others: it must come to rest");
+        assert_eq!(line.handle_time(1_060).as_slice(), [LineNews::Changed { active: true, at: 1_000 }]);
+    }
+
+    #[test]
+    fn a_reading_that_is_only_ahead_of_its_edge_adds_nothing() {
+        let mut line = Line::new(BUTTON, High, 0);
+        assert!(line.handle_reading(Low, 1_001).is_empty());
+        assert!(line.handle_edge(Low, 1_000).is_empty());
+        assert!(line.handle_reading(Low, 1_002).is_empty());
+        assert_eq!(line.handle_time(1_060).as_slice(), [LineNews::Changed { active: true, at: 1_000 }]);
+        assert_eq!(line.due(), Some(61_000), "when it would be stuck");
+    }
+
+    #[test]
+    fn a_level_is_read_from_a_pin() {
+        use embedded_hal_mock::eh1::digital::{Mock, State, Transaction};
+        let mut pin = Mock::new(&[Transaction::get(State::High), Transaction::get(State::Low)]);
+        assert_eq!((Level::of(&mut pin), Level::of(&mut pin)), (Ok(High), Ok(Low)));
+        pin.done();
+    }
+
     /// The same by hindsight: cut all edges at the pauses, keep each piece's first time and last level.
     fn changes_by_hindsight(edges: &[(Level, u64)]) -> List<LineNews> {
         let mut settled = High;
         let mut changes = List::new();
         for piece in edges.chunk_by(|a, b| b.1 - a.1 < BUTTON.debounce_ms) {
-            if let (Some(first), Some(last)) = (piece.first(), piece.last())
-                && last.0 != settled
-            {
-                settled = last.0;
-                changes.push(LineNews::Changed { active: last.0 == Low, at: first.1 });
+            let (Some(first), Some(last)) = (piece.first(), piece.last()) else { continue };
+            let active = last.0 == Low;
+            if last.1 - first.1 >= BUTTON.chatter_ms {
+                changes.push(LineNews::Rested { active, at: last.1 });
+            } else if last.0 != settled {
+                changes.push(LineNews::Changed { active, at: first.1 });
             }
+            settled = last.0;
         }
         changes
     }
@@ -226,7 +312,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_press_is_lost_or_doubled_however_the_edges_fall(
-            steps in prop::collection::vec((any::<bool>(), 0_u64..120, prop::option::of(0_u64..120)), 0..200),
+            steps in prop::collection::vec((any::<bool>(), 0_u64..60, prop::option::of(0_u64..60)), 0..400),
         ) {
             let mut line = Line::new(BUTTON, High, 0);
             let (mut now, mut edges, mut news) = (0, List::new(), List::new());
@@ -241,7 +327,7 @@ mod tests {
                 news.extend(line.handle_edge(level, now));
             }
             news.extend(line.handle_time(now + BUTTON.debounce_ms));
-            news.retain(|one| matches!(one, LineNews::Changed { .. }));
+            news.retain(|one| matches!(one, LineNews::Changed { .. } | LineNews::Rested { .. }));
             prop_assert_eq!(news, changes_by_hindsight(&edges));
         }
     }

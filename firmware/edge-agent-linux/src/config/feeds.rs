@@ -305,7 +305,7 @@ impl Hl7 {
     }
 }
 
-fn check_source(path: &str, name: &str) -> Result<(), String> {
+pub(super) fn check_source(path: &str, name: &str) -> Result<(), String> {
     SourceId::new(name).map(drop).map_err(|error| format!("`{path}` {error}"))
 }
 
