@@ -1,5 +1,6 @@
 //! Messages of a hospital system a second, each answered before the next one on its connection: at an agent, which answers
-//! when what it told is on the disk, and at the server of PyPI's hl7, which keeps nothing.
+//! when what it told is on the disk; at the server of PyPI's hl7, which keeps nothing; and at that server with a file to
+//! which it adds each message before its answer, on the disk as well.
 //!
 //! ```sh
 //! pip install hl7               # into target/ci-python, or the system's Python
@@ -18,24 +19,27 @@ use std::time::{Duration, Instant};
 use touchtime_tests::peer::{Peer, Running, await_port, free_port};
 use touchtime_tests::programs::{release_agent, root};
 
-const CONNECTIONS: usize = 10;
+const CONNECTIONS: usize = 50;
 const MESSAGES: usize = 200;
 const RUNS: usize = 3;
 
 fn main() {
     let dir = tempfile::tempdir().expect("a folder");
     let python = Peer::Pynetdicom.program().expect("Python with hl7 is installed");
-    let (ours, theirs) = (free_port(), free_port());
+    let (ours, theirs, keeping) = (free_port(), free_port(), free_port());
     let _agent = agent(dir.path(), ours);
     let script = root().join("tests/benchmarks/hl7_server.py");
-    let _server = Running::start(Command::new(python).arg(script).arg(theirs.to_string()));
-    for port in [ours, theirs] {
+    let _server = Running::start(Command::new(&python).arg(&script).arg(theirs.to_string()));
+    let kept = dir.path().join("messages");
+    let _keeping = Running::start(Command::new(&python).arg(&script).arg(keeping.to_string()).arg(&kept));
+    for port in [ours, theirs, keeping] {
         await_port(port);
     }
     println!("{CONNECTIONS} connections, {MESSAGES} messages one after the other on each, {RUNS} runs in turns");
     for run in 0..RUNS {
         tell("touchtime-agent", all(ours, run));
-        tell("hl7 (PyPI)", all(theirs, run));
+        tell("hl7, keeps nothing", all(theirs, run));
+        tell("hl7, adds to a file", all(keeping, run));
     }
 }
 
@@ -86,7 +90,7 @@ fn tell(who: &str, (took, answers): (Duration, Vec<Duration>)) {
     let count = answers.len();
     let at = |share: usize| answers.get(count * share / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
     println!(
-        "{who:<16} {:>7.0} messages a second; an answer {:>6.2} / {:>6.2} ms (median, p99)",
+        "{who:<19} {:>7.0} messages a second; an answer {:>6.2} / {:>6.2} ms (median, p99)",
         count as f64 / took.as_secs_f64(),
         at(50),
         at(99)
@@ -101,7 +105,7 @@ fn agent(dir: &Path, port: u16) -> Running {
     let config = dir.join("agent.toml");
     let text = format!(
         "trust = 'demo'\nsite = 'main'\nagent = 'hosp'\ndata-dir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {}\n[collectors]\n\
-         required = ['c1']\n[tokens]\nkey-file = '{}'\n[hl7]\nlisten = '127.0.0.1:{port}'\n\
+         required = ['c1']\n[tokens]\nkey-file = '{}'\n[hl7]\nmax-connections = 100\nlisten = '127.0.0.1:{port}'\n\
          mappings = ['{}/docs/hl7/theatre-system.toml']\n",
         dir.join("data").display(),
         free_port(),

@@ -1,18 +1,25 @@
-"""The server beside the agent in hl7_messages.rs: that of PyPI's hl7, which answers each message and keeps nothing.
+"""The server beside the agent in hl7_messages.rs: that of PyPI's hl7, which answers each message. With a FILE, each message is
+added to it and on the disk before it is answered.
 
-    python hl7_server.py PORT
+    python hl7_server.py PORT [FILE]
 """
 
 import asyncio
+import os
 import sys
 
 from hl7.mllp import start_hl7_server
+
+FILE = open(sys.argv[2], "ab", buffering=0) if len(sys.argv) > 2 else None
 
 
 async def serve(reader, writer):
     try:
         while not writer.is_closing():
             message = await reader.readmessage()
+            if FILE:
+                FILE.write(str(message).encode() + b"\n")
+                os.fdatasync(FILE.fileno())
             writer.writemessage(message.create_ack())
             await writer.drain()
     except asyncio.IncompleteReadError:

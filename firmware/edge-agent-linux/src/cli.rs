@@ -27,6 +27,7 @@ use crate::gpio::GpioFeed;
 #[cfg(feature = "hl7")]
 use crate::hl7::Hl7Feed;
 use crate::outbox::{Contents, OutboxError};
+use crate::panics::tell_places_only;
 use crate::played::PlayedTime;
 use crate::private_memory::keep_private;
 use crate::replay::Replay;
@@ -143,6 +144,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     start_logging();
     keep_private();
+    tell_places_only();
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {

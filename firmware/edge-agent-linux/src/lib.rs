@@ -10,8 +10,9 @@
 //! - [`watch`]: the extract feed. [`replay`]: one extract in the order of its time. [`extract_file`]: reading one.
 //! - `dicom`: the DICOM and worklist feeds (feature `dicom`). `hl7`: the HL7 feed (feature `hl7`). `gpio`: buttons and signals
 //!   on input lines (feature `gpio`).
+//! - `desk`: what many connections tell at once, recorded in one commit.
 //! - [`token_key`]: case numbers to tokens; [`token_key::create_key_file`].
-//! - `private_memory`: no image of memory on the disk. [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
+//! - `private_memory`: no image of memory on the disk; [`panics`]: no words of a panic in the log. [`played`]: [`played::PlayedTime`], recorded time played back; pure, for other programs too.
 //! - [`status_file`]: what a running agent tells `touchtime-agent outbox`; [`scanners_file`]: of scanners.
 
 pub mod agent;
@@ -19,6 +20,8 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(any(feature = "dicom", feature = "hl7"))]
+mod desk;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 pub mod extract_file;
@@ -28,6 +31,7 @@ pub mod gpio;
 pub mod hl7;
 pub mod link;
 pub mod outbox;
+pub mod panics;
 pub mod played;
 mod private_memory;
 pub mod replay;

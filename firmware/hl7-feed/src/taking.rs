@@ -1,7 +1,7 @@
 //! [`take`]: the bytes of one message to all that is done with them: observations to record, problems to log, and the
 //! answer to its sender.
 
-use room_events::{TokenMaker, UtcMillis};
+use room_events::{SourceId, TokenMaker, UtcMillis};
 
 use crate::answer::{Verdict, answer};
 use crate::field::FieldRef;
@@ -13,13 +13,13 @@ use crate::reading::{ExamEnd, Reading, Said};
 
 /// A message that was read.
 #[derive(Debug)]
-pub struct Taken<'m> {
+pub struct Taken {
     /// Its control id, to name it in a log; by its shape if it looks like none, or has a part of the patient's name.
     pub id: String,
     /// Its type and trigger, such as `SIU^S12`; likewise.
     pub kind: String,
-    /// The mapping that read it.
-    pub mapping: Option<&'m Mapping>,
+    /// The source of the mapping that read it.
+    pub source: Option<SourceId>,
     /// To be recorded before the answer is sent.
     pub said: Vec<Said>,
     /// To be joined with their starts, or kept until those come.
@@ -36,17 +36,11 @@ pub struct Taken<'m> {
 
 /// Reads a message by the first mapping that is for its sender. `own_id` is the control id of the answer.
 #[must_use]
-pub fn take<'m>(
-    bytes: &[u8],
-    mappings: &'m [Mapping],
-    tokens: &dyn TokenMaker,
-    heard: UtcMillis,
-    own_id: &str,
-) -> Taken<'m> {
+pub fn take(bytes: &[u8], mappings: &[Mapping], tokens: &dyn TokenMaker, heard: UtcMillis, own_id: &str) -> Taken {
     let mut taken = Taken {
         id: String::new(),
         kind: String::new(),
-        mapping: None,
+        source: None,
         said: Vec::new(),
         ends: Vec::new(),
         problems: Vec::new(),
@@ -77,7 +71,7 @@ pub fn take<'m>(
     match mapping_for(message, mappings, text.is_err()) {
         Ok(mapping) => {
             let read = Reading { mapping, tokens, heard }.read(message);
-            taken.mapping = Some(mapping);
+            taken.source = Some(mapping.source().clone());
             (taken.said, taken.ends) = (read.said, read.ends);
             (taken.problems, taken.is_unlisted) = (read.problems, read.is_unlisted);
         }

@@ -54,15 +54,15 @@ fn frames(wire: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, String> {
 }
 
 /// What was read can be recorded; what is answered is a message in one frame.
-fn check(taken: &Taken<'_>) {
+fn check(taken: &Taken) {
     let (site, version) = (SiteId::new("main").expect("an id"), Label::new("1").expect("a label"));
     let mut stamper = Stamper::new(site, BootId(1), version).expect("an id");
     let capture = Capture { at: UtcMillis::saturating(0), mono: u64::MAX, clock: ClockQuality::Unset };
     let ends = taken.ends.iter().cloned().map(|end| end.with_start(UtcMillis::saturating(i64::MAX)));
     for said in taken.said.iter().cloned().chain(ends) {
-        let mapping = taken.mapping.expect("a message that says something was read by a mapping");
+        let source = taken.source.clone().expect("a message that says something was read by a mapping");
         let observed = Observed {
-            source: mapping.source().clone(),
+            source,
             order: said.order,
             site: said.site,
             room: said.room,

@@ -15,9 +15,10 @@ use room_events::UtcMillis;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::desk::Desk;
-use super::{DicomFeed, recording};
+use super::DicomFeed;
+use super::recording::{self, Answer, Asked};
 use crate::agent::Shared;
+use crate::desk::Desk;
 
 /// The largest unit that is read; senders keep to what they are told.
 const MAX_PDU_BYTES: u32 = 64 * 1024;
@@ -74,7 +75,7 @@ pub(super) async fn refuse_for_now(mut socket: TcpStream) {
 pub(super) async fn serve(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
-    desk: &Desk,
+    desk: &Desk<Asked, Answer>,
     socket: TcpStream,
     peer: SocketAddr,
 ) {
@@ -141,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
 async fn attend<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
-    desk: &Desk,
+    desk: &Desk<Asked, Answer>,
     mut association: AsyncServerAssociation<S>,
     peer: SocketAddr,
 ) {
@@ -168,7 +169,7 @@ fn kind_of(error: &Error) -> &'static str {
 async fn converse<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
-    desk: &Desk,
+    desk: &Desk<Asked, Answer>,
     association: &mut AsyncServerAssociation<S>,
 ) -> anyhow::Result<()> {
     let accepted = association.presentation_contexts().iter();
@@ -211,14 +212,14 @@ async fn converse<S: Wire>(
 async fn respond<S: Wire>(
     feed: &Arc<DicomFeed>,
     shared: &Arc<Shared>,
-    desk: &Desk,
+    desk: &Desk<Asked, Answer>,
     association: &mut AsyncServerAssociation<S>,
     message: Message,
 ) -> anyhow::Result<()> {
     let (id, calling) = (message.context, association.peer_ae_title().to_owned());
     let command = message.command.clone();
     let (status, instance) = if recording::is_of_step(&message) {
-        desk.ask(message, calling).await?
+        desk.ask(Asked { message, calling }).await?
     } else {
         let (feed, shared) = (feed.clone(), shared.clone());
         // Recording waits for the disk.

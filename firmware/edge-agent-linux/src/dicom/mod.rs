@@ -8,7 +8,6 @@
 //! It is meant as an additional destination, never in line: scanning goes on without it.
 
 mod association;
-mod desk;
 mod heard;
 mod known_bookings;
 mod known_series;
@@ -34,13 +33,14 @@ use tokio::sync::Semaphore;
 use crate::agent::Shared;
 use crate::config::Config;
 use crate::config::feeds::Scanner;
+use crate::desk::Desk;
 use crate::replay::Replay;
 use crate::token_key::TokenKey;
-use desk::Desk;
 pub use heard::Heard;
 pub use known_bookings::KnownBookings;
 use known_series::KnownSeriesTable;
 use known_steps::{KnownSteps, open_database};
+use recording::Asked;
 pub use worklist::WorklistFeed;
 
 /// Stations that are named in the log once each; more are only counted as messages.
@@ -132,7 +132,8 @@ impl DicomFeed {
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_associations));
         let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
-        let desk = Desk::open(&feed, &shared);
+        let (of_feed, of_shared) = (feed.clone(), shared.clone());
+        let desk = Desk::open(move |asked: &[Asked]| recording::record_steps(&of_feed, &of_shared, asked));
         let live = feed.live(&shared);
         tokio::pin!(live);
         let mut status_timer = tokio::time::interval(QUIET_EVERY);

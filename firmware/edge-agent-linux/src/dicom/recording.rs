@@ -10,12 +10,23 @@ use edge_agent::Observed;
 use room_events::{ClockQuality, Observation, StepState, Token, UtcMillis};
 
 use super::DicomFeed;
-use super::desk::{Answer, Asked};
 use super::known_bookings::begun;
 use super::known_series::KnownSeries;
 use super::known_steps::KnownStep;
 use crate::agent::Shared;
 use crate::clock::random_128;
+
+/// A message is answered with a status and the instance that it is about.
+pub(super) type Answer = (Status, Option<String>);
+
+/// A message about a step, to be recorded with others and answered.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// An N-CREATE or N-SET.
+    pub message: Message,
+    /// Who sent it.
+    pub calling: String,
+}
 
 /// Does what is asked, and says how it went and for which instance; what is asked about steps is done by
 /// [`record_steps`].
@@ -119,7 +130,7 @@ struct Group {
 
 /// The answer that holds once the group is on the disk.
 fn answer_to(feed: &DicomFeed, group: &mut Group, asked: &Asked, heard: UtcMillis) -> Answer {
-    let Asked { message, calling, .. } = asked;
+    let Asked { message, calling } = asked;
     let command = &message.command;
     let instance = match (command.operation, &command.instance) {
         (_, Some(instance)) => instance.clone(),

@@ -1,10 +1,12 @@
 //! The HL7 feed: listens for hospital systems by MLLP and records what their messages say.
 //!
-//! A message is answered only when what it says is on the disk. Several messages that come at once are committed at once.
+//! A message is answered only when what it says is on the disk. Messages that come at once, on one connection or on many,
+//! are committed at once.
 //! A connection is a task of its own: what goes wrong in one ends that one.
 
 mod connection;
 mod known_exams;
+mod recording;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use edge_agent::Observed;
-use hl7_feed::{Mapping, Said};
+use hl7_feed::{Mapping, Said, Taken};
 use room_events::{Alive, ClockQuality, Observation, RoomId, SiteId, SourceId};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -23,6 +25,7 @@ use tokio::sync::Semaphore;
 use crate::agent::Shared;
 use crate::clock::random_128;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::token_key::TokenKey;
 use known_exams::KnownExams;
 
@@ -92,6 +95,8 @@ impl Hl7Feed {
         tracing::info!(%address, mappings = self.mappings.len(), "listening for hospital systems");
         let feed = Arc::new(self);
         let places = Arc::new(Semaphore::new(feed.max_connections));
+        let (of_feed, of_shared) = (feed.clone(), shared.clone());
+        let desk = Desk::open(move |told: &[Vec<Taken>]| recording::record(&of_feed, &of_shared, told));
         let mut forget_timer = tokio::time::interval(FORGET_EVERY);
         let mut alive_timer = tokio::time::interval(feed.alive_every);
         // No room is known yet; a message says that its sender is alive.
@@ -118,9 +123,9 @@ impl Hl7Feed {
                             tracing::warn!(%peer, "a connection is closed: there are hl7.max-connections already");
                             continue;
                         };
-                        let (feed, shared) = (feed.clone(), shared.clone());
+                        let (feed, shared, desk) = (feed.clone(), shared.clone(), desk.clone());
                         tokio::spawn(async move {
-                            connection::serve(&feed, &shared, socket, peer).await;
+                            connection::serve(&feed, &shared, &desk, socket, peer).await;
                             drop(place);
                         });
                     }

@@ -20,7 +20,7 @@ pub fn heard() -> UtcMillis {
     UtcMillis::saturating(1_657_782_060_000)
 }
 
-pub fn taken<'m>(mappings: &'m [Mapping], message: &[u8]) -> Taken<'m> {
+pub fn taken(mappings: &[Mapping], message: &[u8]) -> Taken {
     take(message, mappings, &Plain, heard(), "T1")
 }
 
