@@ -125,6 +125,21 @@ impl InfluxDb {
     }
 }
 
+/// Takes all lines that an exporter sends, as an engine would, and adds them to `file`. Returns its port.
+pub fn take_lines(file: PathBuf) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let Some(request) = Request::read(&client) else { continue };
+            let mut kept = std::fs::File::options().create(true).append(true).open(&file).expect("a file");
+            kept.write_all(format!("{}\n{}", request.target, request.lines()).as_bytes()).expect("written");
+            let _ = client.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        }
+    });
+    port
+}
+
 /// A write request that was taken.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -136,15 +151,38 @@ pub struct Request {
 }
 
 impl Request {
+    /// Reads the request of a connection.
+    fn read(client: &TcpStream) -> Option<Self> {
+        let mut reader = BufReader::new(client.try_clone().ok()?);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+        }
+        let header = |name: &str| {
+            head.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)))
+        };
+        let length: usize = header("content-length").and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let encoding = header("content-encoding").map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
+        Some(Self { target: head.split_whitespace().nth(1)?.to_owned(), encoding, body, answered: Instant::now() })
+    }
+
     /// How many points it brings.
     pub fn points(&self) -> usize {
+        self.lines().lines().count()
+    }
+
+    fn lines(&self) -> String {
         let mut lines = String::new();
         if self.encoding == "gzip" {
             flate2::read::GzDecoder::new(self.body.as_slice()).read_to_string(&mut lines).expect("packed lines");
         } else {
             lines.push_str(&String::from_utf8_lossy(&self.body));
         }
-        lines.lines().count()
+        lines
     }
 
     /// Sends it again, to the shim at this port.
@@ -202,40 +240,28 @@ fn response(mut stream: TcpStream) -> (String, Vec<u8>) {
 }
 
 /// Answers the request of one connection; a dead engine ends it, as a dead server does.
-fn serve(client: TcpStream, upstream: u16) -> Option<Request> {
-    let mut reader = BufReader::new(client.try_clone().ok()?);
-    let mut client = client;
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let header = |name: &str| {
-        head.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)))
-    };
-    let length: usize = header("content-length").and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let target = head.split_whitespace().nth(1)?;
+fn serve(mut client: TcpStream, upstream: u16) -> Option<Request> {
+    let request = Request::read(&client)?;
     let value = |key: &str| {
-        target.split(['?', '&']).find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default()
+        let pairs = request.target.split(['?', '&']);
+        pairs.filter_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).next().unwrap_or_default()
     };
-    let (bucket, precision) = (value("bucket"), value("precision"));
-    let packed = header("content-encoding").map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
     let mut engine = TcpStream::connect(("127.0.0.1", upstream)).ok()?;
     write!(
         engine,
-        "POST /write?db={bucket}&precision={precision} HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\n\
-         Content-Encoding: {packed}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
+        "POST /write?db={}&precision={} HTTP/1.1\r\nHost: influxdb\r\nConnection: close\r\n\
+         Content-Encoding: {}\r\nContent-Length: {}\r\n\r\n",
+        value("bucket"),
+        value("precision"),
+        request.encoding,
+        request.body.len()
     )
     .ok()?;
-    engine.write_all(&body).ok()?;
+    engine.write_all(&request.body).ok()?;
     let mut answer = Vec::new();
     engine.read_to_end(&mut answer).ok()?;
     client.write_all(&answer).ok()?;
     // The engine's answer says that its connection closes.
     let taken = answer.get(9..12) == Some(b"204");
-    taken.then(|| Request { target: target.to_owned(), encoding: packed, body, answered: Instant::now() })
+    taken.then(|| Request { answered: Instant::now(), ..request })
 }

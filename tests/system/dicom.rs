@@ -9,7 +9,7 @@ use std::process::Command;
 use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{agent, root, run, touchtime};
 
-use crate::leaks::put_all_beside;
+use crate::leaks::{influxdb_section, put_all_beside};
 
 /// What the messages hold and nobody else may: see `tests/data/performed_steps.py`.
 const SECRETS: [&str; 9] =
@@ -90,8 +90,9 @@ pub(super) fn department(dir: &Path) -> (Running, Running, Department<'_>) {
     let shown = dir.display();
     let text = format!(
         "trust = 'demo'\n[store]\ndir = '{shown}/store'\n[broker]\nhost = '127.0.0.1'\nport = {broker_port}\n\
-         [collector]\nid = 'c1'\n[board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
-        free_port()
+         [collector]\nid = 'c1'\n[board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n{}",
+        free_port(),
+        influxdb_section(dir)
     );
     fs::write(dir.join("gateway.toml"), text).expect("written");
     let log = File::create(dir.join("collector.log")).expect("a log");

@@ -9,7 +9,7 @@ use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port, mo
 use touchtime_tests::programs::{agent, root, run, touchtime};
 use touchtime_tests::web;
 
-use crate::leaks::put_all_beside;
+use crate::leaks::{influxdb_section, put_all_beside};
 
 /// What the messages of `tests/data` hold and nobody else may.
 const SECRETS: [&str; 22] = [
@@ -55,8 +55,10 @@ impl Hospital {
         let shown = self.dir.display();
         let text = format!(
             "trust = 'demo'\n[store]\ndir = '{shown}/store'\n[broker]\nhost = '127.0.0.1'\nport = {}\n\
-             [collector]\nid = 'c1'\n[board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
-            self.broker_port, self.board
+             [collector]\nid = 'c1'\n[board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n{}",
+            self.broker_port,
+            self.board,
+            influxdb_section(&self.dir)
         );
         fs::write(self.dir.join("gateway.toml"), text).expect("written");
         let log = File::create(self.dir.join("collector.log")).expect("a log");

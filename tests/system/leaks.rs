@@ -9,7 +9,20 @@ use std::process::Command;
 use touchtime_tests::peer::{Peer, Running, await_port, await_that, free_port};
 use touchtime_tests::programs::{agent, root, run, touchtime};
 
+use touchtime_tests::influxdb::take_lines;
+
 use crate::path::rows;
+
+/// The lines that a collector sends to InfluxDB.
+const LINES: &str = "influxdb-lines";
+
+/// The part of a collector's configuration by which it sends to InfluxDB what a search then finds in `dir`.
+pub fn influxdb_section(dir: &Path) -> String {
+    let token = dir.join("influxdb-token");
+    fs::write(&token, "user:secret\n").expect("written");
+    let port = take_lines(dir.join(LINES));
+    format!("[influxdb]\nurl = 'http://127.0.0.1:{port}'\nbucket = 'touchtime'\ntoken-file = '{}'\n", token.display())
+}
 
 /// Writes all reports, exports and explanations of `dir/store`, what is held back, a backup, and what agent and collector say
 /// of themselves into `dir/asked-for`.
@@ -64,6 +77,22 @@ pub fn put_all_beside(dir: &Path) {
     {
         put(touchtime(), &[what, &["--store", store]].concat());
     }
+    for kind in ["all", "sessions", "scanner-sessions"] {
+        let book = asked_for.join(format!("{kind}.xlsx"));
+        run(touchtime().args(["report", kind, "--format", "xlsx", "--store", store, "--output"]).arg(book)).good();
+    }
+    for what in ["events", "sessions", "cases"] {
+        let file = asked_for.join(format!("{what}.parquet"));
+        run(touchtime().args(["export", what, "--format", "parquet", "--store", store]).arg(file)).good();
+    }
+    let dataset = asked_for.join("dataset");
+    run(touchtime().args(["export", "dataset", "--format", "parquet", "--store", store]).arg(&dataset)).good();
+    let python = Peer::DuckDb.program().expect("a Python with duckdb is installed");
+    let unpacked = run(Command::new(python).arg(root().join("tests/data/unpacked.py")).arg(&asked_for)).good();
+    assert!(unpacked.trim().parse::<usize>().is_ok_and(|files| files >= 6), "{unpacked}");
+    await_that("lines for InfluxDB", || {
+        fs::read_to_string(dir.join(LINES)).is_ok_and(|lines| lines.contains("touchtime_"))
+    });
     let backup = asked_for.join("backup");
     run(touchtime().args(["backup", "--store", store]).arg(backup)).good();
     put(touchtime(), &["check", "--config", dir.join("gateway.toml").to_str().expect("UTF-8")]);

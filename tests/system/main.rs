@@ -111,8 +111,8 @@ fn main() -> std::process::ExitCode {
         test("a_backup_comes_back_and_a_damaged_one_does_not", upkeep::backup_and_restore),
         test_as_root("what_root_replaces_stays_its_owners", upkeep::what_root_replaces_stays_its_owners),
         test("a_store_of_an_earlier_version_is_upgraded_on_request", upkeep::stores_of_other_versions),
-        needs(
-            Peer::Pynetdicom,
+        needs_all(
+            &[Peer::Pynetdicom, Peer::DuckDb],
             "a_performed_step_reaches_the_store_and_no_name_or_number_does",
             dicom::a_performed_step_reaches_the_store,
         ),
@@ -121,20 +121,20 @@ fn main() -> std::process::ExitCode {
             "the_sessions_of_a_real_scanner_keep_their_spans_on_the_way_into_reports",
             mri_sessions::real_sessions_keep_their_spans,
         ),
-        needs(
-            Peer::Storescu,
+        needs_all(
+            &[Peer::Storescu, Peer::DuckDb],
             "stored_images_become_acquisitions_and_no_pixel_is_kept",
             dicom::stored_images_become_acquisitions,
         ),
-        needs(
-            Peer::Hl7,
+        needs_all(
+            &[Peer::Hl7, Peer::DuckDb],
             "theatre_messages_reach_the_store_and_no_name_or_number_does",
             hl7::theatre_messages_reach_the_store,
         ),
         test("a_worklist_without_a_listener_is_told_of", dicom::a_worklist_without_a_listener_is_told_of),
         needs(Peer::Hl7, "a_crash_leaves_no_memory_behind", leaks::a_crash_leaves_no_memory_behind),
-        needs(
-            Peer::Wlmscpfs,
+        needs_all(
+            &[Peer::Wlmscpfs, Peer::DuckDb],
             "what_the_worklist_books_changes_and_removes_reaches_the_store",
             dicom::the_worklist_is_followed,
         ),
@@ -152,8 +152,8 @@ fn main() -> std::process::ExitCode {
             "a_scanner_that_keeps_to_no_limit_ends_its_own_association_only",
             dicom_limits::a_scanner_that_keeps_to_no_limit,
         ),
-        needs(
-            Peer::Hl7,
+        needs_all(
+            &[Peer::Hl7, Peer::DuckDb],
             "radiology_messages_reach_the_store_and_no_name_or_number_does",
             hl7::radiology_messages_reach_the_store,
         ),
