@@ -6,6 +6,7 @@
 //! shows a page at the size of a telephone.
 
 #[path = "../tests/fixture/mod.rs"]
+#[allow(dead_code, reason = "its past is for the tests")]
 mod fixture;
 
 use std::collections::BTreeMap;

@@ -269,6 +269,7 @@ fn foot(day: &SiteDay) -> Markup {
                 }
             }
         }
+        nav aria-label="Pages" { a href="/trends" { "Trends" } }
         span.keys { kbd { "t" } " light or dark" }
     }
 }

@@ -4,7 +4,7 @@
 //! how its list stands against the plan; `scanner_state` and
 //! `scanner_rows` the same of scanner rooms; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
 //! the page, and `live` sends the fragments that change. `audit_page` shows one list, `scan_audit_page` one scanner session, with everything its figures rest
-//! on. [`access`] says who may see and do what. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
+//! on. `trends` looks back over all lists ([`history`]). [`access`] says who may see and do what. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
 
 pub mod access;
 mod assets;
@@ -20,6 +20,8 @@ mod board_tables;
 mod day_figures;
 mod glyphs;
 pub mod health;
+pub mod history;
+mod history_routes;
 mod live;
 mod metrics;
 mod room_state;
@@ -32,6 +34,7 @@ mod shell;
 pub mod source;
 mod standing;
 mod timeline_svg;
+mod trends;
 mod wording;
 
 pub use routes::{guarded_router, router};
@@ -39,3 +42,4 @@ pub use source::{
     Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
     UnderRules,
 };
+pub use trends::trends_html;

@@ -19,6 +19,7 @@ use crate::access::{Access, House, sign_in};
 use crate::assets;
 use crate::audit_page::audit_page;
 use crate::board_page::Look;
+use crate::history_routes;
 use crate::live::{Live, Wish};
 use crate::metrics::Form;
 use crate::scan_audit_page::scan_audit_page;
@@ -48,7 +49,8 @@ pub fn guarded_router(source: Arc<dyn Source>, access: Access, house: Option<Arc
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/assets/{name}", get(asset))
         .fallback(|| async { not_found("This page does not exist.") })
-        .with_state(Live::new(source))
+        .with_state(Live::new(Arc::clone(&source)))
+        .merge(history_routes::routes(source))
         .merge(people)
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
         .layer(from_fn_with_state(guard, guard::guard))
@@ -165,7 +167,7 @@ fn not_found(text: &str) -> Response {
     page_of_trouble(StatusCode::NOT_FOUND, "Not found", text, None)
 }
 
-fn source_trouble(error: &SourceError, theme: Option<Theme>) -> Response {
+pub(crate) fn source_trouble(error: &SourceError, theme: Option<Theme>) -> Response {
     match error {
         SourceError::UnknownSite(_) => page_of_trouble(StatusCode::NOT_FOUND, "Not found", &sentence(error), theme),
         SourceError::Unavailable(_) => {
@@ -182,6 +184,6 @@ fn sentence(error: &SourceError) -> String {
     format!("{first}{}.", characters.as_str())
 }
 
-fn page_of_trouble(status: StatusCode, title: &str, text: &str, theme: Option<Theme>) -> Response {
+pub(crate) fn page_of_trouble(status: StatusCode, title: &str, text: &str, theme: Option<Theme>) -> Response {
     (status, Html(message(title, text, theme).into_string())).into_response()
 }

@@ -4,6 +4,7 @@
 //! same pages serve the live system, a replay in simulated time and a day read from a file.
 
 use core::fmt;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -17,6 +18,7 @@ use utilisation::rules::RuleSet;
 use utilisation::scanner::result::ScannerSession;
 
 use crate::health::Health;
+use crate::history::History;
 
 /// Where the pages get their figures. The methods are called from blocking threads, so they may read a database.
 pub trait Source: Send + Sync + 'static {
@@ -44,6 +46,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// One list with all that a reader needs to check it; `None` when there is no list of that id.
     fn audit(&self, session_id: &str) -> Result<Option<Audit>, SourceError>;
+
+    /// Every list that is known, for the pages that look back.
+    fn history(&self) -> Result<Arc<History>, SourceError> {
+        Err(SourceError::Unavailable("no lists of the past are kept here".to_owned()))
+    }
 
     /// How the collector and its agents are.
     fn health(&self) -> Result<Health, SourceError> {

@@ -6,10 +6,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use board::history::NamedChange;
 use broker_tls::TlsFiles;
 use chrono::{NaiveDate, NaiveTime};
 use room_events::{AgentId, RoomId, RoomKind, SiteId, SourceId, Token, TrustId, Urgency};
 use serde::Deserialize;
+use utilisation::measure::Measure;
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
 use utilisation::scanner::rules::{ClosedFor, Closure, ScannerRules};
@@ -63,6 +65,9 @@ pub struct GatewayConfig {
     /// The trust's own times within which scans are to be reported, before the published ones.
     #[serde(default)]
     pub reporting_targets: Vec<ReportingTargetConfig>,
+    /// Changes after which a process is another one: control limits begin anew.
+    #[serde(default)]
+    pub changes: Vec<ChangeConfig>,
     /// The settings of the scanner measures.
     #[serde(default)]
     pub scanners: ScannersConfig,
@@ -349,6 +354,37 @@ impl ClosureConfig {
     }
 }
 
+/// `[[changes]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChangeConfig {
+    /// The first local date after it.
+    pub on: String,
+    /// What it was, as it is to stand on the charts.
+    pub name: String,
+    /// The measure concerned; default: every measure.
+    #[serde(default)]
+    pub measure: Option<Measure>,
+    /// The site concerned; default: the whole trust.
+    #[serde(default)]
+    pub site: Option<SiteId>,
+    /// The room concerned; default: every room of the site.
+    #[serde(default)]
+    pub room: Option<RoomId>,
+}
+
+impl ChangeConfig {
+    fn change(&self) -> Result<NamedChange, String> {
+        if self.site.is_none() && self.room.is_some() {
+            return Err("room: a room needs its site (add site)".to_owned());
+        }
+        let on =
+            self.on.parse().map_err(|_| format!("on: `{}` is not a date (write it as \"2026-04-01\")", self.on))?;
+        let (name, measure) = (self.name.clone(), self.measure);
+        Ok(NamedChange { on, name, measure, site: self.site.clone(), room: self.room.clone() })
+    }
+}
+
 /// `[[reporting-targets]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -456,6 +492,9 @@ impl GatewayConfig {
         for (i, closure) in self.closures.iter().enumerate() {
             closure.closure().map_err(|problem| format!("closures[{i}].{problem}"))?;
         }
+        for (i, change) in self.changes.iter().enumerate() {
+            change.change().map_err(|problem| format!("changes[{i}].{problem}"))?;
+        }
         for target in &self.reporting_targets {
             if !(0.0..=1.0).contains(&target.share) || target.room_kind.is_theatre_like() {
                 return Err(format!(
@@ -512,6 +551,12 @@ impl GatewayConfig {
             }
         }
         Ok(())
+    }
+
+    /// The changes that control limits begin anew from.
+    pub fn named_changes(&self) -> Vec<NamedChange> {
+        // The file was checked: each change can be read.
+        self.changes.iter().filter_map(|change| change.change().ok()).collect()
     }
 
     /// Within which times scans are to be reported, as far as the trust says.
@@ -624,6 +669,10 @@ mod tests {
         check(
             &format!("{GOOD}[access.proxy]\naddresses = [\"10.0.0.1\"]\n[access.proxy.groups]\nStaff = \"boss\"\n"),
             "line 9: there is no role `boss` (view, correct or admin)",
+        );
+        check(
+            &format!("{GOOD}[[changes]]\non = \"spring\"\nname = \"New template\"\n"),
+            "changes[0].on: `spring` is not a date (write it as \"2026-04-01\")",
         );
         check(
             &format!("{GOOD}[[agents]]\nsite = \"main\"\nid = \"a\"\n[[agents]]\nsite = \"east\"\nid = \"a\"\n"),

@@ -4,7 +4,7 @@
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`people`] and [`access_house`] know who may see
 //! and do what on the pages, [`page_server`] is their socket; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
-//! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`health`] what `/metrics` tells beside.
+//! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`past`] what is kept for those that look back, [`health`] what `/metrics` tells beside.
 //! [`influx`] exports to InfluxDB. [`clock`] alone reads a clock,
 //! [`output`] alone writes to standard output.
 
@@ -27,6 +27,7 @@ pub mod measured;
 pub mod output;
 pub mod page_server;
 pub mod parquet_file;
+pub mod past;
 pub mod people;
 pub mod quarantine;
 pub mod random;

@@ -1,5 +1,6 @@
 //! `touchtime run`: collector and board in one process, one reading what the other has written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use crate::influx;
 use crate::influx::exporter::Exporting;
 use crate::influx::subjects::Measuring;
 use crate::page_server;
+use crate::past::{self, Past};
 use crate::source::{Names, StoreSource};
 use crate::summary;
 
@@ -58,6 +60,17 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     let shared = Shared::default();
     let scanners = config.scanner_settings(rules.clone());
     let scanners_of_export = scanners.clone();
+    let past = Arc::new(Past::new(past::Settings {
+        dir: config.store.dir.clone(),
+        clock: clock.clone(),
+        rules: rules.clone(),
+        precedence: Precedence::new(config.rules.precedence.clone()),
+        names: names(&config),
+        targets: scanners.targets.clone(),
+        changes: config.named_changes(),
+    }));
+    // Measured before anybody asks.
+    let _ = past.kept();
     let source = StoreSource::open(
         &config.store.dir,
         clock.clone(),
@@ -67,6 +80,7 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         changes.clone(),
     )?
     .with_scanners(scanners)
+    .with_past(past)
     .with_agents(shared.statuses.clone())
     .with_connection(shared.connection.clone())
     .with_probe(Probe {

@@ -1,9 +1,10 @@
 //! What the board shows, read from the store: the wiring between the two, and the audit that `explain` prints as well.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use board::health::Health;
+use board::history::History;
 use board::source::{
     Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
     UnderRules, short_name,
@@ -25,6 +26,7 @@ use utilisation::timeline::{Precedence, RoomTimeline, Statement};
 use crate::clock::Clock;
 use crate::health::Probe;
 use crate::measured::{ScannerSettings, room_of, timeline_around, whole_timeline};
+use crate::past::Past;
 use crate::strays::strays;
 
 /// Agents say so often that a feed is alive.
@@ -44,17 +46,17 @@ pub struct Names {
 }
 
 impl Names {
-    fn site(&self, site: &SiteId) -> String {
+    pub(crate) fn site(&self, site: &SiteId) -> String {
         let named = self.sites.iter().find(|(id, _)| id == site);
         named.map_or_else(|| site.to_string(), |(_, name)| name.clone())
     }
 
-    fn room(&self, row: &RoomRow) -> String {
+    pub(crate) fn room(&self, row: &RoomRow) -> String {
         let named = self.rooms.iter().find(|(site, room, _)| *site == row.site && *room == row.room);
         named.map_or_else(|| row.room.to_string(), |(_, _, name)| name.clone())
     }
 
-    fn trust(&self, row: &RoomRow) -> String {
+    pub(crate) fn trust(&self, row: &RoomRow) -> String {
         self.trust.clone().unwrap_or_else(|| row.trust.to_string())
     }
 }
@@ -81,6 +83,7 @@ pub struct StoreSource {
     agents: AgentStatuses,
     connection: ConnectionState,
     probe: Option<Probe>,
+    past: Option<Arc<Past>>,
 }
 
 impl StoreSource {
@@ -104,6 +107,7 @@ impl StoreSource {
             agents: AgentStatuses::default(),
             connection: ConnectionState::default(),
             probe: None,
+            past: None,
         })
     }
 
@@ -129,6 +133,12 @@ impl StoreSource {
     #[must_use]
     pub fn with_probe(self, probe: Probe) -> Self {
         Self { probe: Some(probe), ..self }
+    }
+
+    /// Shows the past, too, and forecasts from it.
+    #[must_use]
+    pub fn with_past(self, past: Arc<Past>) -> Self {
+        Self { past: Some(past), ..self }
     }
 
     // A reader that panicked left nothing half done: it only reads.
@@ -536,6 +546,13 @@ impl Source for StoreSource {
 
     fn audit(&self, session_id: &str) -> Result<Option<Audit>, SourceError> {
         self.find(session_id).map_err(|error| unavailable(&error))
+    }
+
+    fn history(&self) -> Result<Arc<History>, SourceError> {
+        let Some(past) = &self.past else {
+            return Err(SourceError::Unavailable("no lists of the past are kept here".to_owned()));
+        };
+        past.now_or_measure().map(|kept| kept.history).map_err(|error| unavailable(&error))
     }
 
     fn health(&self) -> Result<Health, SourceError> {

@@ -1,21 +1,23 @@
 //! A source whose clock stands and whose day a test may replace.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use board::health::Health;
+use board::history::History;
 use board::source::{Audit, Change, ScanAudit, SiteDay, Source, SourceError};
 use chrono::NaiveDate;
 use room_events::{SiteId, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::rules::RuleSet;
 
-use crate::fixture::{audit_of, day, scanners};
+use crate::fixture::{audit_of, day, past, scanners};
 
 /// Serves one day that tests may replace.
 pub struct FixedSource {
     pub rules: RuleSet,
     pub day: Mutex<Result<SiteDay, SourceError>>,
     pub health: Health,
+    pub history: Arc<History>,
     pub changes: broadcast::Sender<Change>,
 }
 
@@ -25,6 +27,7 @@ impl FixedSource {
             rules: RuleSet::default(),
             day: Mutex::new(Ok(day)),
             health: Health::default(),
+            history: Arc::new(past::weeks()),
             changes: broadcast::channel(16).0,
         }
     }
@@ -62,6 +65,10 @@ impl Source for FixedSource {
             let list = room.lists.iter().find(|list| list.id == session_id)?;
             Some(audit_of(list, &room.name, day.as_at))
         }))
+    }
+
+    fn history(&self) -> Result<Arc<History>, SourceError> {
+        Ok(Arc::clone(&self.history))
     }
 
     fn health(&self) -> Result<Health, SourceError> {

@@ -10,3 +10,4 @@ mod fixture;
 mod http;
 mod metrics;
 mod stream;
+mod trends;

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Weekday;
 use room_events::{Label, Milestone, UtcMillis};
+use utilisation::aggregate::aggregate;
+use utilisation::bands::{Banded, Bands};
 use utilisation::facts::{Case, RoomFacts};
+use utilisation::hours::{HourGrid, HourMinutes, ListHours};
 use utilisation::quantity::{Minutes, Ratio};
 use utilisation::result::{QualityFlag, SessionResult, SessionState};
 use utilisation::rules::RuleSet;
@@ -150,4 +154,34 @@ fn every_bundled_list_equals_the_reference_model() {
     for facts in suites().values() {
         assert_like_reference(&theatre(), facts, &RuleSet::default(), LATER);
     }
+}
+
+#[test]
+fn the_hours_of_the_week_add_up_to_planned_and_capped_minutes() {
+    let mut grid = HourGrid::default();
+    for (_, session) in measured() {
+        grid.add(session.local_date, &ListHours::of(&session, crate::rooms::LONDON));
+    }
+    let whole = grid.whole();
+    assert_eq!((whole.planned, whole.used), (Minutes::whole(120_465), Minutes::whole(89_136)));
+    // Read off the file by hand: on Mondays all suites are planned from 07:00 on.
+    let monday = grid.cell(Weekday::Mon, 7);
+    assert_eq!((monday.planned, monday.used), (Minutes::whole(3_360), Minutes::whole(2_882)));
+    assert_eq!(grid.hour(3), HourMinutes::default());
+}
+
+#[test]
+fn bands_hold_the_lists_that_the_rates_count() {
+    let sessions: Vec<SessionResult> = measured().into_iter().map(|(_, session)| session).collect();
+    let row = &aggregate(&sessions, &[], &RuleSet::default())[0];
+    for (what, lists, affected) in [
+        (Banded::LateStart, row.late_start_lists, row.late_start_affected),
+        (Banded::EarlyFinish, row.early_finish_lists, row.early_finish_affected),
+        (Banded::Overrun, row.overrun_lists, row.overrun_affected),
+    ] {
+        let bands = Bands::of(&sessions, what);
+        assert_eq!((bands.total(), bands.total() - bands.lists[0]), (lists, affected), "{what:?}");
+    }
+    let late = Bands::of(&sessions, Banded::LateStart);
+    assert_eq!(late.lists[2..].iter().sum::<u64>(), 36, "above 10 min");
 }
