@@ -1,6 +1,6 @@
 //! What needs somebody now, worst first: silent feeds, lists that have not begun, lists running over, doubtful stamps.
 //!
-//! Only facts known now make an item. An item leads to its row; one about a closed list leads to the list's check.
+//! Facts known now make an item, and a forecast overrun. An item leads to its row; one about a closed list leads to the list's check.
 
 use maud::{Markup, html};
 use room_events::RoomId;
@@ -10,6 +10,7 @@ use utilisation::scanner::result::ScannerFlag;
 
 use crate::board_row::{RowContext, audit_link, row_id};
 use crate::glyphs::Glyph;
+use crate::outlook::{self, forecast_of};
 use crate::room_state::RoomView;
 use crate::scanner_rows::{scan_link, scanner_row_id};
 use crate::scanner_state::{ScanState, ScannerView};
@@ -107,6 +108,12 @@ fn of_room(view: &RoomView<'_>, context: &RowContext<'_>) -> Vec<Item> {
             over(view, list, context)
                 .map(|(minutes, text, advice)| item(Rank::Over, minutes, format!("+{minutes} min"), text, advice)),
         );
+        if view.now <= list.planned_end
+            && let Some(forecast) = forecast_of(view, list)
+            && let Some((minutes, text)) = outlook::overrun(forecast, list, context.rules, local)
+        {
+            items.push(item(Rank::Over, minutes, format!("+{minutes} min"), text, None));
+        }
         items.extend(doubtful(list, context).map(|text| Item {
             link: Some(audit_link(list)),
             ..item(Rank::Notice, 0, "check stamps".to_owned(), text, None)
@@ -219,14 +226,20 @@ fn over(view: &RoomView<'_>, list: &SessionResult, context: &RowContext<'_>) -> 
     }
     let to_come = list.cases.iter().filter(|case| case.state == CaseState::Booked).count();
     let running = list.cases.iter().any(|case| case.state == CaseState::Running);
-    let text = format!("Plan ended {}.", context.local.time(list.planned_end));
+    let forecast = forecast_of(view, list);
+    let finish = forecast.map(|forecast| {
+        let range = outlook::range_text(forecast, context.local);
+        format!("; finish {} ({range})", context.local.time(forecast.finish))
+    });
+    let text = format!("Plan ended {}{}.", context.local.time(list.planned_end), finish.unwrap_or_default());
+    let expected = forecast.map_or(over, |forecast| forecast.past_plan(list)).max(over);
     let advice = match (to_come, running) {
         (0, true) => "Last case in the room.".to_owned(),
         (0, false) => "No case left to start.".to_owned(),
         (1, _) => "One case still to start.".to_owned(),
         (more, _) => format!("{} cases still to start.", in_words(more)),
     };
-    Some((passed(over), text, Some(advice)))
+    Some((passed(expected), text, Some(advice)))
 }
 
 /// A closed list with a milestone missing or refused, and what that does to its figure.

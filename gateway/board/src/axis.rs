@@ -70,6 +70,8 @@ impl Axis {
                 instants.push(day.as_at);
             }
         }
+        let forecasts = day.rooms.iter().flat_map(|room| &room.forecasts).map(|of| &of.forecast);
+        instants.extend(forecasts.map(|forecast| forecast.range.map_or(forecast.finish, |(_, late)| late)));
         for session in day.rooms.iter().flat_map(|room| &room.scans) {
             instants.extend([session.planned_start, session.planned_end]);
             instants.extend(counted(session).map(|step| step.start).min());

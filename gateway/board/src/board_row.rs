@@ -8,6 +8,7 @@ use utilisation::rules::RuleSet;
 
 use crate::axis::Axis;
 use crate::glyphs::Glyph;
+use crate::outlook::{self, forecast_of};
 use crate::room_state::{RoomState, RoomView, first_start, is_open, last_end};
 use crate::standing::{Standing, Verdict, has_target};
 use crate::timeline_svg::timeline;
@@ -235,6 +236,9 @@ fn bullet(standing: &Standing, target: Option<Ratio>, silent: bool, incomplete: 
 }
 
 fn end_cell(view: &RoomView<'_>, list: &SessionResult, context: &RowContext<'_>) -> Markup {
+    if let Some(forecast) = forecast_of(view, list) {
+        return outlook::finish(forecast, context.local);
+    }
     let planned = context.local.time(list.planned_end);
     let ended = match view.state {
         RoomState::Finished | RoomState::AllDone => last_end(list),
@@ -280,6 +284,9 @@ fn flag(view: &RoomView<'_>, list: &SessionResult, context: &RowContext<'_>) -> 
         | RoomState::AllDone
         | RoomState::Finished
         | RoomState::Unknown => {}
+    }
+    if let Some(forecast) = forecast_of(view, list) {
+        return outlook::flag(forecast, list, context.rules, context.local);
     }
     if let Some(over) = view.over_so_far() {
         let class = if over > context.rules.overrun_flag { "badge over" } else { "badge over2" };
@@ -360,6 +367,9 @@ pub(crate) fn sentence(view: &RoomView<'_>, context: &RowContext<'_>) -> String 
     }
     if let Some(over) = view.over_so_far().or(list.figures.overrun).filter(|&over| over > Minutes::ZERO) {
         text += &format!(" {} minutes over the plan.", passed(over));
+    }
+    if let Some(forecast) = forecast_of(view, list) {
+        text += &outlook::sentence(forecast, list, local);
     }
     if list.figures.cases_cancelled_on_day > 0 {
         text += &format!(

@@ -1,7 +1,7 @@
 //! The live board and the audit page of a list: server-rendered HTML and SVG, one event stream, no file from elsewhere.
 //!
 //! The way of a figure: [`source`] hands over measured lists; `room_state` says what each room is doing, `standing`
-//! how its list stands against the plan; `scanner_state` and
+//! how its list stands against the plan, `outlook` when it is expected to end; `scanner_state` and
 //! `scanner_rows` the same of scanner rooms; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
 //! the page, and `live` sends the fragments that change. `audit_page` shows one list, `scan_audit_page` one scanner session, with everything its figures rest
 //! on. `trends` looks back over all lists ([`history`]). [`access`] says who may see and do what. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
@@ -24,6 +24,7 @@ pub mod history;
 mod history_routes;
 mod live;
 mod metrics;
+mod outlook;
 mod room_state;
 mod routes;
 mod scan_audit_page;
@@ -39,7 +40,7 @@ mod wording;
 
 pub use routes::{guarded_router, router};
 pub use source::{
-    Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
-    UnderRules,
+    Audit, Change, Condition, Feed, ListForecast, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source,
+    SourceError, Stamp, UnderRules,
 };
 pub use trends::trends_html;

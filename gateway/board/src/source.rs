@@ -12,6 +12,7 @@ use room_events::event::line_of_order;
 use room_events::{Milestone, RoomId, RoomKind, SiteId, Token, TrustId, UtcMillis};
 use tokio::sync::broadcast;
 use utilisation::facts::Plan;
+use utilisation::forecast::Forecast;
 use utilisation::quantity::{Minutes, Ratio};
 use utilisation::result::{CaseResult, SessionResult};
 use utilisation::rules::RuleSet;
@@ -143,8 +144,19 @@ pub struct RoomDay {
     pub lists: Vec<SessionResult>,
     /// Of a scanner room its sessions of the date; theatre-like rooms have none.
     pub scans: Vec<ScannerSession>,
+    /// When its open lists will end, as far as that can be said.
+    pub forecasts: Vec<ListForecast>,
     /// How fresh its data is.
     pub feed: Feed,
+}
+
+/// When a list will end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListForecast {
+    /// The list's id.
+    pub list: String,
+    /// As at the instant of the day's figures.
+    pub forecast: Forecast,
 }
 
 /// What a tile shows of a room id: its last number (`suite-1` gives `1`), else the id itself.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! y  5-72  planned window between two posts     9-12  bookings
-//!   21-53  cases (in lanes where they overlap)     62  minutes beyond the plan, or a word under the bars
+//!   21-53  cases (in lanes where they overlap)     62  minutes beyond the plan, the finish with its range, or a word
 //! ```
 
 use maud::{Markup, html};
@@ -12,6 +12,7 @@ use utilisation::result::{CaseResult, CaseState, SessionResult, SessionState};
 use utilisation::rules::RuleSet;
 
 use crate::axis::{Axis, Fit};
+use crate::outlook::{forecast_of, mark};
 use crate::room_state::{RoomView, first_start, is_open, last_end};
 use crate::wording::passed;
 
@@ -43,6 +44,7 @@ pub(crate) fn timeline(view: &RoomView<'_>, axis: Axis, rules: &RuleSet) -> Mark
             (cases(view, axis))
             @for list in &view.room.lists {
                 @if list.state != SessionState::Cancelled { (beyond_plan(list, view, axis)) }
+                @if let Some(forecast) = forecast_of(view, list) { (mark(forecast, list, view, axis)) }
                 (axis.post(list.planned_start, 3, HEIGHT - 3, "pe"))
                 (axis.post(list.planned_end, 3, HEIGHT - 3, "pe"))
             }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use board::health::Health;
 use board::history::History;
 use board::source::{
-    Audit, Change, Condition, Feed, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source, SourceError, Stamp,
-    UnderRules, short_name,
+    Audit, Change, Condition, Feed, ListForecast, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source,
+    SourceError, Stamp, UnderRules, short_name,
 };
 use chrono::NaiveDate;
 use collector::{AgentStatuses, ConnectionState};
@@ -162,11 +162,23 @@ impl StoreSource {
             let facts = timeline.facts(&self.precedence);
             let mut lists = measure_room(timeline.room(), &facts, &self.rules, counted_to, Detail::Audit).sessions;
             lists.retain(|session| session.local_date == date);
-            return Ok(RoomDay { lists, ..self.empty_day(row, Vec::new()) });
+            let forecasts = self.forecasts(&lists, counted_to);
+            return Ok(RoomDay { lists, forecasts, ..self.empty_day(row, Vec::new()) });
         }
         let mut scans = self.scanners.measure(&timeline, &self.precedence, counted_to).sessions;
         scans.retain(|session| session.local_date == date);
         Ok(self.empty_day(row, scans))
+    }
+
+    /// When open lists will end, by lists of the past; of none while those are still being measured.
+    fn forecasts(&self, lists: &[SessionResult], now: UtcMillis) -> Vec<ListForecast> {
+        let Some(kept) = self.past.as_ref().and_then(|past| past.kept()) else { return Vec::new() };
+        let begun_or_near = |list: &&SessionResult| list.planned_start <= now.plus_minutes(24 * 60);
+        let forecast = |list: &SessionResult| {
+            let forecast = kept.forecaster.forecast(list, now)?;
+            Some(ListForecast { list: list.id.clone(), forecast })
+        };
+        lists.iter().filter(begun_or_near).filter_map(forecast).collect()
     }
 
     /// A room with its names and its feed, and these scanner sessions.
@@ -178,6 +190,7 @@ impl StoreSource {
             short: short_name(&row.room),
             kind: room_of(row).kind,
             lists: Vec::new(),
+            forecasts: Vec::new(),
             feed: Feed {
                 last_heard: row.last_alive.max(row.last_event).max(self.clock.running_since()),
                 expected_every: row.last_alive.map(|_| ALIVE_EVERY),

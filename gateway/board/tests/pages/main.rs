@@ -7,6 +7,7 @@ mod board;
 mod fixed_source;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod forecasts;
 mod http;
 mod metrics;
 mod stream;
