@@ -34,7 +34,7 @@ pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_
 pub use reader::{Conflict, Held, Reader, RoomRow};
 pub use retention::cut;
 pub use schema::SCHEMA_VERSION;
-pub use writer::{Acknowledgement, Committed, Inbound, RoomSettings, Writer};
+pub use writer::{Acknowledgement, Committed, Inbound, RoomOccupancy, RoomSettings, Writer};
 
 /// The database's file name inside a store's folder.
 pub const FILE_NAME: &str = "touchtime.db";

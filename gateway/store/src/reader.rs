@@ -11,9 +11,11 @@ use room_events::{
     AgentId, EventId, Observation, RoomId, RoomKind, Seq, SiteId, SourceId, StreamId, Token, TrustId, UtcMillis,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use utilisation::occupancy::OccupancyRules;
 use utilisation::timeline::Record;
 
 use crate::sheet::{Shelf, day_of, lines};
+use crate::writer::RoomOccupancy;
 use crate::{StoreError, file_in, place_of, schema};
 
 /// A read-only view; each question sees the newest commit.
@@ -37,6 +39,8 @@ pub struct RoomRow {
     pub kind: Option<RoomKind>,
     /// Its site's zone, where a configuration said so.
     pub zone: Option<Tz>,
+    /// How its occupancy is inferred from signals, where a configuration said so.
+    pub occupancy: Option<Box<OccupancyRules>>,
     /// Event time of the newest event that is not a sign of life.
     pub last_event: Option<UtcMillis>,
     /// Event time of the newest sign of life of a feed.
@@ -142,19 +146,33 @@ impl Reader {
         names.split_whitespace().map(|name| name.parse().map_err(|error| damaged("meta", &error))).collect()
     }
 
+    /// In which rooms occupancy is inferred, by which rules.
+    fn occupancy(&self) -> Result<Vec<RoomOccupancy>, StoreError> {
+        let text: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM meta WHERE key = 'occupancy'", [], |row| row.get(0))
+            .optional()?;
+        text.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text).map_err(|error| damaged("meta", &error)))
+    }
+
     /// Every room seen or configured, in order of trust, site and room.
     pub fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, trust, site, room, kind, zone, last_event, last_alive FROM rooms ORDER BY trust, site, room",
         )?;
+        let inferred = self.occupancy()?;
         let mut rows = statement.query([])?;
         let mut rooms = Vec::new();
         while let Some(row) = rows.next()? {
+            let (trust, site, room) = (text(row, 1, "rooms")?, text(row, 2, "rooms")?, text(row, 3, "rooms")?);
+            let is_this = |one: &&RoomOccupancy| one.trust == trust && one.site == site && one.room == room;
+            let occupancy = inferred.iter().find(is_this).map(|one| Box::new(one.rules.clone()));
             rooms.push(RoomRow {
                 id: row.get(0)?,
-                trust: text(row, 1, "rooms")?,
-                site: text(row, 2, "rooms")?,
-                room: text(row, 3, "rooms")?,
+                trust,
+                site,
+                room,
+                occupancy,
                 kind: row.get::<_, Option<String>>(4)?.and_then(|name| RoomKind::from_name(&name)),
                 zone: row.get::<_, Option<String>>(5)?.and_then(|name| name.parse().ok()),
                 last_event: row.get::<_, Option<i64>>(6)?.map(UtcMillis::saturating),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! touchtime.db        SQLite, WAL, synchronous=FULL: anyone can open it and look
-//!   meta              schema version; the precedence of sources, as the collector was told; until when events were removed
+//!   meta              schema version; the precedence of sources and the rooms of which only signals tell, as the collector was told; until when events were removed
 //!   agents            trust, site, agent, as the topic said; how many unreadable messages were too many to keep
 //!   streams           one run of one agent process, with its mark
 //!   rooms             every room seen or configured: kind, zone

@@ -15,9 +15,12 @@ use delivery::receiver::{Answered, Mark, OnFailure, Receiver, classify_failure};
 use room_events::topic::AgentAddress;
 use room_events::{RoomId, RoomKind, SiteId, SourceId, TrustId, UtcMillis};
 use rusqlite::{Connection, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+use utilisation::occupancy::OccupancyRules;
 
 use crate::filing::{Filing, OpenStreams, find_agent, find_stream, first_gap};
 use crate::lock::{self, Lock};
+use crate::reader::damaged;
 use crate::{StoreError, backup, file_in, schema};
 
 /// The one writing handle of a store.
@@ -86,6 +89,19 @@ pub struct RoomSettings {
     pub kind: RoomKind,
     /// Its site's zone.
     pub zone: Tz,
+}
+
+/// A room of which only signals tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomOccupancy {
+    /// Trust.
+    pub trust: TrustId,
+    /// Site.
+    pub site: SiteId,
+    /// Room.
+    pub room: RoomId,
+    /// How its occupancy is inferred.
+    pub rules: OccupancyRules,
 }
 
 impl Writer {
@@ -161,6 +177,16 @@ impl Writer {
         self.connection.execute(
             "INSERT INTO meta VALUES ('precedence', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             [names.join(" ")],
+        )?;
+        Ok(())
+    }
+
+    /// Writes down in which rooms a configuration has occupancy inferred from signals, so that reports restate its figures.
+    pub fn describe_occupancy(&mut self, rooms: &[RoomOccupancy]) -> Result<(), StoreError> {
+        let text = serde_json::to_string(rooms).map_err(|error| damaged("meta", &error))?;
+        self.connection.execute(
+            "INSERT INTO meta VALUES ('occupancy', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [text],
         )?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `gateway.toml`: what a collector and its board need to know. Unknown keys are refused with the nearest known one.
 
 mod access;
+mod occupancy;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use utilisation::waiting::ReportingTarget;
 use crate::measured::{RoomClosure, ScannerSettings};
 
 pub use access::{AccessConfig, ProxyConfig, RoleName, ViewingName};
+pub use occupancy::OccupancyConfig;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +58,9 @@ pub struct GatewayConfig {
     /// The trust's rooms; a room that is not listed is what its plan says, else a theatre.
     #[serde(default)]
     pub rooms: Vec<RoomConfig>,
+    /// Rooms of which only signals tell: their occupancy is inferred.
+    #[serde(default)]
+    pub occupancy: Vec<OccupancyConfig>,
     /// When scanner rooms are not meant to scan: breaks, clean-down, QA, service days and downtime.
     #[serde(default)]
     pub closures: Vec<ClosureConfig>,
@@ -495,6 +500,12 @@ impl GatewayConfig {
         for (i, change) in self.changes.iter().enumerate() {
             change.change().map_err(|problem| format!("changes[{i}].{problem}"))?;
         }
+        for (i, room) in self.occupancy.iter().enumerate() {
+            room.rules().map_err(|problem| format!("occupancy[{i}].{problem}"))?;
+            if self.occupancy[..i].iter().any(|other| other.site == room.site && other.room == room.room) {
+                return Err(format!("occupancy[{i}].room: `{}` is listed twice (remove one)", room.room));
+            }
+        }
         for target in &self.reporting_targets {
             if !(0.0..=1.0).contains(&target.share) || target.room_kind.is_theatre_like() {
                 return Err(format!(
@@ -657,6 +668,16 @@ mod tests {
         check(
             &format!("{GOOD}[[sites]]\nid = \"main\"\n[[rooms]]\nsite = \"mian\"\nid = \"a\"\nkind = \"theatre\"\n"),
             "rooms[0].site: there is no site `mian` under [[sites]] (add it, or correct the room)",
+        );
+        let sensors = format!("{GOOD}[[occupancy]]\nsite = \"main\"\nroom = \"cath-1\"\n");
+        check(&format!("{sensors}pause-minutes = 7.5\n"), "good");
+        check(
+            &format!("{sensors}door-pause-minutes = 20\n"),
+            "occupancy[0].door-pause-minutes: 20.0 is longer than pause-minutes, 10.0 (an open door can only shorten a pause)",
+        );
+        check(
+            &format!("{sensors}[[occupancy]]\nsite = \"main\"\nroom = \"cath-1\"\n"),
+            "occupancy[1].room: `cath-1` is listed twice (remove one)",
         );
         check(
             &format!("{GOOD}[access]\nviewing = \"known\"\n"),

@@ -36,11 +36,11 @@ pub fn room_of(row: &RoomRow) -> Room {
 
 /// All that was ever said about a room.
 pub fn whole_timeline(reader: &Reader, row: &RoomRow) -> anyhow::Result<RoomTimeline> {
-    let mut timeline = RoomTimeline::new(room_of(row));
+    let mut timeline = RoomTimeline::new(room_of(row)).inferring(row.occupancy.as_deref().cloned());
     reader.for_each_room_record(row, |record| {
         timeline.insert(record);
     })?;
-    if !timeline.room().kind.is_theatre_like() {
+    if timeline.wants_signs_of_life() {
         timeline.hear(reader.room_alive(row, UtcMillis::MIN, UtcMillis::MAX)?);
     }
     Ok(timeline)
@@ -60,11 +60,11 @@ pub fn timeline_between(
     from: UtcMillis,
     to: UtcMillis,
 ) -> anyhow::Result<RoomTimeline> {
-    let mut timeline = RoomTimeline::new(room_of(row));
+    let mut timeline = RoomTimeline::new(room_of(row)).inferring(row.occupancy.as_deref().cloned());
     reader.for_each_room_record_between(row, from, to, |record| {
         timeline.insert(record);
     })?;
-    if !timeline.room().kind.is_theatre_like() {
+    if timeline.wants_signs_of_life() {
         timeline.hear(reader.room_alive(row, from, to)?);
     }
     Ok(timeline)
@@ -228,4 +228,94 @@ pub fn measure_scanners(
         Ok(MeasuredScanner { room: timeline.room().clone(), result: settings.measure(&timeline, precedence, now) })
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use delivery::ack::RunId;
+    use delivery::batch;
+    use room_events::topic::AgentAddress;
+    use room_events::wire::{MAX_EVENT_BYTES, encode};
+    use room_events::{
+        AgentId, Alive, ClockQuality, Event, Level, ListKind, Observation, PlanRevision, Seq, SessionKey, SignalLevel,
+        SourceId, StreamId, TrustId,
+    };
+    use store::{Inbound, RoomOccupancy, Writer};
+    use utilisation::occupancy::OccupancyRules;
+    use utilisation::result::QualityFlag;
+
+    fn minute(n: i64) -> UtcMillis {
+        UtcMillis::saturating(1_644_562_800_000).plus_minutes(n)
+    }
+
+    fn signal(name: &str) -> SourceId {
+        SourceId::new(name).unwrap()
+    }
+
+    fn bytes((order, (at, obs)): (u64, (UtcMillis, Observation))) -> Vec<u8> {
+        let event = Event {
+            v: 1,
+            at,
+            captured: at,
+            mono: 0,
+            clock: ClockQuality::Synchronised,
+            source: signal("gpio"),
+            order,
+            site: None,
+            room: Some(RoomId::new("cath-1").unwrap()),
+            obs,
+        };
+        encode(&event, &mut [0; MAX_EVENT_BYTES]).unwrap().to_vec()
+    }
+
+    /// A list of 240 min, the table in use from the 10th to the 100th, a sign of life every 10 min.
+    fn told() -> Vec<Vec<u8>> {
+        let show = |level| Observation::SignalLevel(SignalLevel { signal: signal("table-in-use"), level });
+        let plan = Observation::PlanRevision(PlanRevision {
+            session: SessionKey::new("morning").unwrap(),
+            start: minute(0),
+            end: minute(240),
+            specialty: None,
+            team: None,
+            kind: ListKind::Elective,
+            room_kind: None,
+            cases: None,
+            issued: None,
+            withdrawn: false,
+        });
+        let said = [(0, plan), (0, show(Level::Inactive)), (10, show(Level::Active)), (100, show(Level::Inactive))];
+        let alive = (0..24).map(|n| (n * 10, Observation::Alive(Alive {})));
+        let all = said.into_iter().chain(alive).map(|(at, obs)| (minute(at), obs));
+        (1..).zip(all).map(bytes).collect()
+    }
+
+    #[test]
+    fn a_room_with_sensors_alone_is_measured_from_a_store_as_its_configuration_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(folder.path(), RunId(7)).unwrap();
+        let (trust, site) = (TrustId::new("demo").unwrap(), SiteId::new("main").unwrap());
+        let agent = AgentAddress { trust: trust.clone(), site: site.clone(), agent: AgentId::new("a").unwrap() };
+        let mut buffer = vec![0; batch::MAX_BATCH_BYTES];
+        let events = told();
+        let stream = StreamId(5);
+        let payload =
+            batch::encode(stream, Seq(1), Seq(1), events.iter().map(Vec::as_slice), &mut buffer).unwrap().to_vec();
+        let stored = writer.commit(&[Inbound { from: &agent, payload: &payload }], minute(240)).unwrap();
+        assert_eq!(stored.stored, 28);
+        let measured = || {
+            let reader = Reader::open(folder.path()).unwrap();
+            let (sessions, _) =
+                measure_store(&reader, &Precedence::default(), &RuleSet::default(), minute(1000)).unwrap();
+            sessions.into_iter().map(|one| (one.figures.capped, one.quality)).collect::<Vec<_>>()
+        };
+        assert_eq!(measured(), [(Minutes::ZERO, Vec::new())]);
+        let rules = OccupancyRules::of_signals(signal("table-in-use"), signal("x-ray-on"), signal("door"));
+        writer
+            .describe_occupancy(&[RoomOccupancy { trust, site, room: RoomId::new("cath-1").unwrap(), rules }])
+            .unwrap();
+        let [(capped, quality)] = &measured()[..] else { panic!("one list") };
+        assert_eq!(*capped, Minutes::whole(90));
+        assert!(quality.contains(&QualityFlag::InferredOccupancy), "{quality:?}");
+    }
 }

@@ -54,6 +54,8 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
     }
     writer.describe_rooms(&room_settings(&config))?;
     writer.describe_precedence(&config.rules.precedence)?;
+    let inferred = config.occupancy.iter().map(|room| room.of(&config.trust)).collect::<Result<Vec<_>, _>>();
+    writer.describe_occupancy(&inferred.map_err(anyhow::Error::msg)?)?;
     let rules = RuleSet::named(&config.rules.name).context("the rule set was checked with the configuration")?;
     let (facts, mut news) = broadcast::channel::<Changed>(1024);
     let (changes, _) = broadcast::channel::<Change>(1024);

@@ -208,6 +208,7 @@ mod tests {
             reason: None,
             captured: at(20),
             conflicting: false,
+            inferred: false,
         };
         let facts = ScannerFacts {
             sessions: vec![SessionPlan { key: room_events::SessionKey::new("day").unwrap(), revisions: vec![plan] }],

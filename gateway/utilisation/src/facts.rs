@@ -72,6 +72,8 @@ pub struct Step {
     pub captured: UtcMillis,
     /// Two final records contradict each other; the first in source order counts.
     pub conflicting: bool,
+    /// Nobody said so: it follows from the room's signals.
+    pub inferred: bool,
 }
 
 /// From the first to the last instant of acquisition.
@@ -146,6 +148,10 @@ pub struct Case {
     pub cancelled: Option<Cancelled>,
     /// Abandoned at.
     pub abandoned: Option<UtcMillis>,
+    /// Nobody said so: it follows from the room's signals.
+    pub inferred: bool,
+    /// A milestone that counts was reported out of its order.
+    pub out_of_order: bool,
 }
 
 impl Case {
@@ -163,6 +169,8 @@ impl Case {
             class: None,
             cancelled: None,
             abandoned: None,
+            inferred: false,
+            out_of_order: false,
         }
     }
 }

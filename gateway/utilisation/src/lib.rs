@@ -2,7 +2,7 @@
 //!
 //! The way of a fact: [`timeline`] folds events, in any order and with any duplicates, into [`facts`] (one agreed value
 //! for each milestone, booking and plan); [`theatre`] measures the sessions of one room from them under a [`rules`]
-//! set, [`scanner`] those of a scanner room; [`aggregate`] sums sessions up for sites, weeks or specialties, [`periods`] names weeks and months, [`hours`] and
+//! set, [`scanner`] those of a scanner room, [`occupancy`] when a room with signals alone was occupied; [`aggregate`] sums sessions up for sites, weeks or specialties, [`periods`] names weeks and months, [`hours`] and
 //! [`bands`] spread sessions over the hours of the week and over lengths, [`variation`] compares units, and [`control`]
 //! draws control charts; [`forecast`] says when a running list will end; [`waiting`] counts the way of ordered exams to scan and report. Nothing here reads a clock: `now` is a parameter. All arithmetic is on UTC instants in
 //! milliseconds; local time only gives a date label. Rounding happens when printing, in [`quantity`], nowhere else.
@@ -14,6 +14,7 @@ pub mod facts;
 pub mod forecast;
 pub mod hours;
 pub mod measure;
+pub mod occupancy;
 pub mod periods;
 pub mod quantity;
 pub mod result;

@@ -5,7 +5,7 @@ use core::iter::Sum;
 use core::ops::{Add, AddAssign, Neg, Sub};
 
 use room_events::UtcMillis;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A length of time, exact to the millisecond; printed and exported as decimal minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -77,6 +77,18 @@ impl Neg for Minutes {
 impl Sum for Minutes {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         iter.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl<'de> Deserialize<'de> for Minutes {
+    /// Decimal minutes, as they are written.
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let minutes = f64::deserialize(d)?;
+        if !minutes.is_finite() {
+            return Err(serde::de::Error::custom("is no number of minutes"));
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "saturates")]
+        Ok(Self((minutes * 60_000.0).round() as i64))
     }
 }
 

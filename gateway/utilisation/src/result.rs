@@ -393,6 +393,10 @@ pub enum QualityFlag {
     EmptyPlan,
     /// A day-case class is not known yet.
     ClassUnknown,
+    /// At least one case is inferred from the room's signals.
+    InferredOccupancy,
+    /// A milestone that counts was reported out of its order.
+    OutOfOrder,
 }
 
 impl QualityFlag {
@@ -410,6 +414,8 @@ impl QualityFlag {
         Self::FallbackStamps,
         Self::EmptyPlan,
         Self::ClassUnknown,
+        Self::InferredOccupancy,
+        Self::OutOfOrder,
     ];
 
     /// The name used in exports.
@@ -427,6 +433,8 @@ impl QualityFlag {
             Self::FallbackStamps => "fallback_stamps",
             Self::EmptyPlan => "empty_plan",
             Self::ClassUnknown => "class_unknown",
+            Self::InferredOccupancy => "inferred_occupancy",
+            Self::OutOfOrder => "out_of_order",
         }
     }
 }

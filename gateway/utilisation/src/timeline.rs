@@ -5,7 +5,8 @@
 //! for, from the records alone ([`record`] says how). Nothing is forgotten: a corrected value stays in the [`history`]
 //! beside the record that superseded it. [`mod@touched`] tells which sessions a record can change.
 //!
-//! What the facts amount to is left to the measures; signals are not read here.
+//! What the facts amount to is left to the measures. Signals give cases and steps only in a room that has rules for that
+//! ([`mod@signals`]).
 
 mod acquisitions;
 mod exam_ways;
@@ -13,14 +14,16 @@ pub mod history;
 mod plans;
 pub mod record;
 mod said;
+mod signals;
 mod steps;
 pub mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use room_events::{Booking, Milestone, Observation, PlanRevision, SessionKey, Token, UtcMillis};
+use room_events::{Booking, Milestone, Observation, PlanRevision, SessionKey, SourceId, Token, UtcMillis};
 
 use crate::facts::{Cancelled, Case, Room, RoomFacts, ScannerFacts, SessionPlan, Step};
+use crate::occupancy::OccupancyRules;
 
 pub use exam_ways::{ExamWay, exam_ways};
 pub use history::{BookingRecord, CaseHistory, PlanHistory, PlanRecord, StampRecord};
@@ -32,12 +35,15 @@ use acquisitions::AcquisitionSaid;
 use plans::{PlanSaid, PlanWords, revisions};
 use record::{Word, last_word};
 use said::{StampSaid, instant};
+use signals::SignalSaid;
 use steps::StepSaid;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct CaseWords {
     stamps: Vec<Word<StampSaid>>,
     bookings: Vec<Word<Booked>>,
+    /// Milestones that were reported out of their order, and when they were reached.
+    out_of_order: BTreeSet<(Milestone, UtcMillis)>,
 }
 
 /// All records of one room.
@@ -50,6 +56,8 @@ pub struct RoomTimeline {
     /// By exam.
     acquisitions: BTreeMap<Token, Vec<Word<AcquisitionSaid>>>,
     alive: BTreeSet<UtcMillis>,
+    signals: BTreeMap<SourceId, Vec<SignalSaid>>,
+    occupancy: Option<OccupancyRules>,
 }
 
 impl RoomTimeline {
@@ -62,7 +70,20 @@ impl RoomTimeline {
             steps: BTreeMap::new(),
             acquisitions: BTreeMap::new(),
             alive: BTreeSet::new(),
+            signals: BTreeMap::new(),
+            occupancy: None,
         }
+    }
+
+    /// Infers from its signals when the room was occupied, by these rules: for a room of which nobody else tells.
+    #[must_use]
+    pub fn inferring(self, occupancy: Option<OccupancyRules>) -> Self {
+        Self { occupancy, ..self }
+    }
+
+    /// Whether its facts rest on signs of life: silence of a scanner, or of signals, is unknown.
+    pub fn wants_signs_of_life(&self) -> bool {
+        self.occupancy.is_some() || !self.room.kind.is_theatre_like()
     }
 
     /// The room.
@@ -73,7 +94,7 @@ impl RoomTimeline {
     /// Adds a record, if it is news; returns whether it was.
     ///
     /// Takes the room's own milestones, corrections, cancellations, bookings, plan revisions, performed steps,
-    /// acquisitions and signs of life, and the bookings of the trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
+    /// acquisitions, signals and signs of life, and the bookings of the trust's other rooms: without those a case that was moved away would stay on this room's list. It is enough to
     /// give it the bookings of cases that have a booking here. Every other record is passed over.
     pub fn insert(&mut self, record: &Record) -> bool {
         if record.agent.trust != self.room.trust {
@@ -81,7 +102,13 @@ impl RoomTimeline {
         }
         let own = record.room().is_some_and(|(site, room)| *site == self.room.site && *room == self.room.room);
         match &record.event.obs {
-            Observation::Milestone(said) if own => self.insert_stamp(record, said.case, said.name, Statement::Reached),
+            Observation::Milestone(said) if own => {
+                if said.out_of_order {
+                    let words = self.cases.entry(said.case).or_default();
+                    words.out_of_order.insert((said.name, record.event.at));
+                }
+                self.insert_stamp(record, said.case, said.name, Statement::Reached)
+            }
             Observation::Correction(said) if own => {
                 let (author, reason) = (said.author.clone(), said.reason.clone());
                 self.insert_stamp(record, said.case, said.name, Statement::Corrected { to: said.to, author, reason })
@@ -100,6 +127,9 @@ impl RoomTimeline {
                 Word::of(record, AcquisitionSaid::of(said)).insert_into(words)
             }
             Observation::Alive(_) if own => self.alive.insert(record.event.at),
+            Observation::SignalLevel(said) if own => {
+                SignalSaid::of(record, said.level).insert_into(self.signals.entry(said.signal.clone()).or_default())
+            }
             // The rest says nothing about a case, a plan or a step of this room.
             Observation::Milestone(_)
             | Observation::Correction(_)
@@ -163,7 +193,8 @@ impl RoomTimeline {
             revisions: revisions(words, precedence).plans.into_iter().map(PlanSaid::plan).collect(),
         });
         let cases = self.cases.iter().filter_map(|(id, words)| self.case(*id, words, precedence));
-        RoomFacts { sessions: sessions.collect(), cases: cases.collect() }
+        let inferred = if self.room.kind.is_theatre_like() { self.inferred_cases() } else { Vec::new() };
+        RoomFacts { sessions: sessions.collect(), cases: cases.chain(inferred).collect() }
     }
 
     /// What is agreed about a scanner room: the plans and bookings, its performed steps by start, those
@@ -173,6 +204,7 @@ impl RoomTimeline {
         let mut steps: Vec<Step> =
             self.steps.iter().filter_map(|(id, words)| steps::agree(*id, words, precedence)).collect();
         acquisitions::add_to(&mut steps, &self.acquisitions, precedence);
+        steps.extend(self.inferred_steps());
         steps.sort_by_key(|step| (step.start, step.end, step.id));
         ScannerFacts { sessions, cases, steps, alive: self.alive.iter().copied().collect() }
     }
@@ -184,6 +216,7 @@ impl RoomTimeline {
         for (milestone, last) in last_stamps(&words.stamps, precedence) {
             let Some(at) = instant(last) else { continue };
             present = true;
+            case.out_of_order |= words.out_of_order.contains(&(milestone, at));
             // Cancelled and abandoned live in their own fields only, so that no measure takes them for touch.
             match milestone {
                 Milestone::Cancelled => case.cancelled = Some(cancelled(at, &words.stamps, precedence)),

@@ -301,6 +301,7 @@ pub fn scanning(now: UtcMillis, alive_to: UtcMillis) -> RoomDay {
         reason: None,
         captured: at(start),
         conflicting: false,
+        inferred: false,
     };
     let facts = ScannerFacts {
         sessions: vec![SessionPlan {

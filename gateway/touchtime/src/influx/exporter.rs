@@ -162,8 +162,9 @@ impl Exporter {
         match (since, changes) {
             (Some((_, last_day)), Some(changes)) => {
                 for change in changes {
-                    let room = room_of(&change.room);
-                    if change.alive_only && room.kind.is_theatre_like() {
+                    let rests_on_life =
+                        change.room.occupancy.is_some() || !room_of(&change.room).kind.is_theatre_like();
+                    if change.alive_only && !rests_on_life {
                         continue;
                     }
                     for (row, span) in reader.reach(&change)? {

@@ -112,6 +112,7 @@ fn known<'f>(step: &'f Step, session: Option<usize>, under: Conditions<'_>) -> P
     let acquired = step.acquired.filter(|acquired| can_be(acquired.first.min(step.start), acquired.last));
     let state = match step.state {
         StepState::InProgress => ExamState::Provisional,
+        StepState::Completed if step.inferred => ExamState::Inferred,
         StepState::Completed => ExamState::Completed,
         StepState::Discontinued => ExamState::Discontinued,
     };

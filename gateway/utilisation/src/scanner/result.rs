@@ -422,6 +422,8 @@ pub enum ScannerFlag {
     EmptyPlan,
     /// Exams were booked and exams were performed, and none of the one is any of the other.
     BookingsUnmatched,
+    /// At least one step is inferred from the room's signals.
+    InferredOccupancy,
 }
 
 impl ScannerFlag {
@@ -439,6 +441,7 @@ impl ScannerFlag {
             Self::ShortSlots => "short_slots",
             Self::EmptyPlan => "empty_plan",
             Self::BookingsUnmatched => "bookings_unmatched",
+            Self::InferredOccupancy => "inferred_occupancy",
         }
     }
 }

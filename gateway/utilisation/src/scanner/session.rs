@@ -318,6 +318,7 @@ impl Circumstances<'_> {
             (self.has_short_slots(figures, date), ScannerFlag::ShortSlots),
             (figures.open == Minutes::ZERO, ScannerFlag::EmptyPlan),
             (unmatched, ScannerFlag::BookingsUnmatched),
+            (counted().any(|step| step.step.inferred), ScannerFlag::InferredOccupancy),
         ]
         .into_iter()
         .filter_map(|(is_so, flag)| is_so.then_some(flag))

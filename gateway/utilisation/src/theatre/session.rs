@@ -224,6 +224,8 @@ impl Circumstances<'_> {
             (QualityFlag::FallbackStamps, fallback),
             (QualityFlag::EmptyPlan, figures.planned == Minutes::ZERO),
             (QualityFlag::ClassUnknown, figures.class_unknown > 0),
+            (QualityFlag::InferredOccupancy, any(|entry| entry.case.inferred)),
+            (QualityFlag::OutOfOrder, any(|entry| entry.case.out_of_order)),
         ];
         flags.into_iter().filter_map(|(flag, raised)| raised.then_some(flag)).collect()
     }

@@ -120,6 +120,7 @@ fn of_images(id: Token, series: &[Series<'_>], precedence: &Precedence) -> Optio
         reason: None,
         captured: ranked.iter().map(|word| word.captured).max()?,
         conflicting: false,
+        inferred: false,
     })
 }
 

@@ -75,5 +75,6 @@ pub(super) fn agree(id: Token, words: &[Word<StepSaid>], precedence: &Precedence
         reason: said.reason,
         captured: counts.captured,
         conflicting: finals().any(|w| (w.said.state, w.said.start, w.said.end) != (said.state, said.start, said.end)),
+        inferred: false,
     })
 }

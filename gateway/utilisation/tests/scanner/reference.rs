@@ -39,6 +39,7 @@ fn any_step() -> impl Strategy<Value = Step> {
                 reason,
                 captured: minute(start),
                 conflicting: false,
+                inferred: false,
             }
         },
     )

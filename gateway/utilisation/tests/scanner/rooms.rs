@@ -86,6 +86,7 @@ pub fn step(text: &str) -> Step {
         reason: None,
         captured: at(start),
         conflicting: false,
+        inferred: false,
     };
     for word in words.split_whitespace() {
         if word == "discontinued" {
