@@ -190,6 +190,7 @@ const SCANNER_WEEKS: Rules = Rules {
         "week",
         "first_date",
         "last_date",
+        "trust",
         "site",
         "room",
         "room_kind",
@@ -206,12 +207,19 @@ const SCANNER_WEEKS: Rules = Rules {
     about: &[],
     of_all: &["centre", "lower_limit", "upper_limit"],
     never: &[],
-    totals: &[&["site", "room", "room_kind"], &["week", "room_kind"], &["room_kind"]],
+    totals: &[
+        &["trust", "site", "room", "room_kind"],
+        &["trust", "week", "room_kind"],
+        &["week", "room_kind"],
+        &["trust", "room_kind"],
+        &["room_kind"],
+    ],
 };
 
 const SCANNER_CHANGES: Rules = Rules {
     basis: "exams_before",
     open: &[
+        "trust",
         "site",
         "room",
         "room_kind",
@@ -238,12 +246,12 @@ const SCANNER_CHANGES: Rules = Rules {
     ],
     of_all: &[],
     never: &[],
-    totals: &[&["site", "room_kind"], &["room_kind"]],
+    totals: &[&["trust", "site", "room_kind"], &["trust", "room_kind"], &["room_kind"]],
 };
 
 const SCANNER_SPLITS: Rules = Rules {
     basis: "exams",
-    open: &["site", "room_kind", "split", "part"],
+    open: &["trust", "site", "room_kind", "split", "part"],
     people: &["exams", "out_of_hours_exams", "exams_discontinued"],
     rates: &[
         ("share", &["exams"], &[]),
@@ -253,7 +261,7 @@ const SCANNER_SPLITS: Rules = Rules {
     about: &[],
     of_all: &[],
     never: &[],
-    totals: &[&["site", "room_kind", "split"], &["room_kind", "split"]],
+    totals: &[&["trust", "site", "room_kind", "split"], &["trust", "room_kind", "split"], &["room_kind", "split"]],
 };
 
 const PROTOCOLS: Rules = Rules {

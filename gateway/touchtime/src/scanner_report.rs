@@ -139,12 +139,14 @@ fn write_weeks(
     match (by, change) {
         (By::Change, Some(on)) => {
             let rows: Vec<Row<'_>> = units.iter().map(|unit| scanner_change_row(unit, on)).collect();
-            out.table(Content { table: &tables::SCANNER_CHANGES, name, rows, shown: CHANGE_TABLE, note: CHANGE_NOTE })?;
+            let shown = with_trust(units.iter().map(|unit| &unit.trust), CHANGE_TABLE);
+            out.table(Content { table: &tables::SCANNER_CHANGES, name, rows, shown: &shown, note: CHANGE_NOTE })?;
         }
         _ => {
             let rows: Vec<Row<'_>> =
                 units.iter().zip(&names).flat_map(|(unit, names)| scanner_week_rows(unit, names)).collect();
-            out.table(Content { table: &tables::SCANNER_WEEKS, name, rows, shown: WEEK_TABLE, note: WEEK_NOTE })?;
+            let shown = with_trust(units.iter().map(|unit| &unit.trust), WEEK_TABLE);
+            out.table(Content { table: &tables::SCANNER_WEEKS, name, rows, shown: &shown, note: WEEK_NOTE })?;
         }
     }
     Ok(())
@@ -195,13 +197,8 @@ fn write(
         By::Group(group) => {
             let groups = aggregate(sessions, group);
             let rows: Vec<Row<'_>> = groups.iter().map(scanner_aggregate_row).collect();
-            let one_trust = groups.windows(2).all(|two| matches!(two, [a, b] if a.trust == b.trust));
-            let is_told = |column: &&Column| match column.name {
-                "month" => group != scanner::By::Room,
-                "trust" => !one_trust,
-                _ => true,
-            };
-            let shown: Vec<Column> = GROUP_TABLE.iter().filter(is_told).copied().collect();
+            let mut shown = with_trust(groups.iter().map(|group| &group.trust), GROUP_TABLE);
+            shown.retain(|column| column.name != "month" || group != scanner::By::Room);
             write(&tables::SCANNER_GROUPS, rows, &shown)?;
         }
         By::Session => {
@@ -221,7 +218,7 @@ fn write(
         By::Split => {
             let parts = splits(sessions, &|site, room| settings.mobile.iter().any(|(s, r)| s == site && r == room));
             let rows: Vec<Row<'_>> = parts.iter().map(scanner_split_row).collect();
-            write(&tables::SCANNER_SPLITS, rows, SPLIT_TABLE)?;
+            write(&tables::SCANNER_SPLITS, rows, &with_trust(parts.iter().map(|part| &part.trust), SPLIT_TABLE))?;
         }
         // Written before: they need the date of the change.
         By::Week | By::Change => {}
@@ -234,13 +231,19 @@ fn write(
     Ok(())
 }
 
+/// The columns of a table, and before them the trust where the rows are of several.
+fn with_trust<T: PartialEq>(trusts: impl Iterator<Item = T>, columns: &[Column]) -> Vec<Column> {
+    let trusts: Vec<T> = trusts.collect();
+    let several = trusts.windows(2).any(|two| matches!(two, [a, b] if a != b));
+    several.then_some(column("trust", "trust")).into_iter().chain(columns.iter().copied()).collect()
+}
+
 const fn column(name: &'static str, heading: &'static str) -> Column {
     Column { name, heading, upper: None }
 }
 
 const GROUP_TABLE: &[Column] = &[
     column("month", "month"),
-    column("trust", "trust"),
     column("site", "site"),
     column("room", "room"),
     column("room_kind", "kind"),

@@ -295,6 +295,7 @@ pub const SCANNER_WEEK_COLUMNS: &[&str] = &[
     "stretch",
     "target_per_hour",
     "complete",
+    "trust",
 ];
 
 /// The weeks' values under [`SCANNER_WEEK_COLUMNS`]. `names` are those of the weeks ([`crate::scanner::change::Week::name`]),
@@ -327,6 +328,7 @@ pub fn scanner_week_rows<'r>(unit: &'r WeeklyRates, names: &'r [String]) -> Vec<
             text(stretch.and_then(|stretch| stretch.rebase.as_deref())),
             number(unit.target),
             Value::Flag(week.is_over),
+            Value::Text(unit.trust.as_str()),
         ];
         Some(under(SCANNER_WEEK_COLUMNS, values))
     };
@@ -361,6 +363,7 @@ pub const SCANNER_CHANGE_COLUMNS: &[&str] = &[
     "extra_exams_per_machine_year",
     "finding",
     "target_per_hour",
+    "trust",
 ];
 
 /// What a change did, under [`SCANNER_CHANGE_COLUMNS`].
@@ -381,6 +384,7 @@ pub fn scanner_change_row(unit: &WeeklyRates, on: NaiveDate) -> Row<'_> {
         number(effect.extra_per_machine_year()),
         Value::Text(effect.finding.name()),
         number(unit.target),
+        Value::Text(unit.trust.as_str()),
     ]);
     under(SCANNER_CHANGE_COLUMNS, values)
 }
@@ -410,6 +414,7 @@ pub const SCANNER_SPLIT_COLUMNS: &[&str] = &[
     "out_of_hours_exams",
     "exams_discontinued",
     "discontinued",
+    "trust",
 ];
 
 /// A part's values under [`SCANNER_SPLIT_COLUMNS`]; an unknown part is absent.
@@ -427,6 +432,7 @@ pub fn scanner_split_row(row: &SplitRow) -> Row<'_> {
             count(row.out_of_hours),
             count(row.discontinued),
             ratio(row.discontinued_rate()),
+            Value::Text(row.trust.as_str()),
         ],
     )
 }

@@ -26,6 +26,8 @@ const DAYS_OF_YEAR: f64 = 365.0;
 /// A room, or all rooms of a kind on a site, week by week.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeeklyRates {
+    /// Trust.
+    pub trust: TrustId,
     /// Site.
     pub site: String,
     /// Room; absent: all rooms of the kind on the site, given where there are several.
@@ -205,7 +207,7 @@ fn found(rates: &[f64], before: &Limits) -> Finding {
 /// A room, or none for all of its kind on the site.
 type Unit = (TrustId, String, RoomKind, Option<String>);
 
-/// The weeks of each room by site, kind and room; where a site has several rooms of a kind, all of them follow together.
+/// The weeks of each room by trust, site, kind and room; where a site has several rooms of a kind, all of them follow together.
 /// `change` cuts the weeks and begins new limits; `today` is the local date, to tell which weeks are over.
 pub fn weekly_rates(sessions: &[ScannerSession], change: Option<NaiveDate>, today: NaiveDate) -> Vec<WeeklyRates> {
     let mut rooms: BTreeMap<(TrustId, String, RoomKind), BTreeSet<String>> = BTreeMap::new();
@@ -238,12 +240,14 @@ pub fn weekly_rates(sessions: &[ScannerSession], change: Option<NaiveDate>, toda
     }
     let mut rates: Vec<WeeklyRates> =
         units.into_iter().map(|(unit, weeks)| drawn(unit, weeks, change, today)).collect();
-    rates.sort_by_key(|unit| (unit.site.clone(), unit.room_kind, unit.room.is_none(), unit.room.clone()));
+    rates.sort_by_key(|unit| {
+        (unit.trust.clone(), unit.site.clone(), unit.room_kind, unit.room.is_none(), unit.room.clone())
+    });
     rates
 }
 
 fn drawn(
-    (_, site, room_kind, room): Unit,
+    (trust, site, room_kind, room): Unit,
     known: Vec<(Week, ScannerAggregate)>,
     change: Option<NaiveDate>,
     today: NaiveDate,
@@ -268,7 +272,7 @@ fn drawn(
         })
         .collect();
     let judged = Judged { target, ..Judged::by(Measure::ExamsPerHour.direction()) };
-    WeeklyRates { site, room, room_kind, chart: chart(&series, &judged), weeks, target }
+    WeeklyRates { trust, site, room, room_kind, chart: chart(&series, &judged), weeks, target }
 }
 
 fn empty_week(first: NaiveDate, change: Option<NaiveDate>, today: NaiveDate) -> Week {

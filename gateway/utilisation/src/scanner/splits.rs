@@ -57,6 +57,8 @@ impl Split {
 /// Exams of one part of a split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SplitRow {
+    /// Trust.
+    pub trust: TrustId,
     /// Site.
     pub site: String,
     /// What the rooms are.
@@ -97,7 +99,7 @@ impl SplitRow {
     }
 }
 
-/// The parts of every split, in order of site, kind, split and part; the unknown comes first.
+/// The parts of every split, in order of trust, site, kind, split and part; the unknown comes first.
 pub fn splits(sessions: &[ScannerSession], is_mobile: &dyn Fn(&SiteId, &RoomId) -> bool) -> Vec<SplitRow> {
     let homes = homes(begun(sessions));
     let mut rows: BTreeMap<(TrustId, String, RoomKind, Split, Option<String>), SplitRow> = BTreeMap::new();
@@ -117,6 +119,7 @@ pub fn splits(sessions: &[ScannerSession], is_mobile: &dyn Fn(&SiteId, &RoomId) 
                 let part = split.part(session, exam, is_mobile);
                 let key = (trust.clone(), site.clone(), session.room_kind, split, part.clone());
                 let row = rows.entry(key).or_insert_with(|| SplitRow {
+                    trust: trust.clone(),
                     site: site.clone(),
                     room_kind: session.room_kind,
                     split,
