@@ -5,7 +5,6 @@ mod board;
 mod certificates;
 mod collectors;
 mod command_line;
-mod corrections;
 mod demo_scanners;
 mod dicom;
 mod dicom_limits;
@@ -26,6 +25,7 @@ mod published;
 mod scanner_night;
 mod scanners;
 mod scanners_at_once;
+mod service;
 mod upkeep;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -103,6 +103,7 @@ fn main() -> std::process::ExitCode {
             "the_demos_scanners_are_measured_as_they_count_themselves",
             demo_scanners::measured_is_what_the_simulator_counted,
         ),
+        test("the_service_manager_hears_that_the_agent_is_ready_and_lives", service::the_manager_hears_of_it),
         test("every_command_has_a_help_text", command_line::help_texts),
         test("nothing_is_left_out_in_silence", command_line::nothing_is_left_out_in_silence),
         needs(Peer::Mosquitto, "two_collectors_on_one_broker_give_the_same_reports", collectors::give_the_same),
@@ -187,7 +188,6 @@ fn main() -> std::process::ExitCode {
         ),
         test("a_broker_that_keeps_to_no_limit_stops_nothing", hostile::a_broker_that_keeps_to_no_limit_stops_nothing),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
-        test("corrections_restate_and_count_once", corrections::restate_and_count_once),
         test("people_are_known_by_their_tokens", people::are_known_by_their_tokens),
         test("who_says_nothing_to_the_board_is_hung_up_on", people::who_says_nothing_is_hung_up_on),
         needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),

@@ -87,10 +87,7 @@ fn kind_of(obs: &Observation) -> Option<SourceKind> {
             Some(SourceKind::PerformedStep)
         }
         Observation::SignalLevel(_) => Some(SourceKind::SignalLevel),
-        // A collector's own; no outbox holds it.
-        Observation::Remark(_) | Observation::Alive(_) | Observation::EventsLost(_) | Observation::AgentStarted(_) => {
-            None
-        }
+        Observation::Alive(_) | Observation::EventsLost(_) | Observation::AgentStarted(_) => None,
     }
 }
 

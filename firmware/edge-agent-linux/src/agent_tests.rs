@@ -15,7 +15,7 @@ fn agent(folder: &Path, required: &str, also: &str, keep_days: u32) -> Agent {
         folder.display()
     );
     let config = Config::parse("agent.toml", &text).unwrap();
-    let mut agent = Agent::open(&config, Arc::new(Clock::system("".into()))).unwrap();
+    let mut agent = Agent::open(&config, Arc::new(Clock::system(None))).unwrap();
     agent.handle_subscribed();
     agent
 }

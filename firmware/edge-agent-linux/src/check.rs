@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use room_events::ClockQuality;
+
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::extract_file::read_mapping;
 use crate::link;
@@ -75,18 +78,7 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
             Err(error) => find("dicom.certificate-file", Err(error)),
         }
     }
-    let clock = &config.clock.synchronised_file;
-    find(
-        "clock",
-        if clock.exists() {
-            Ok("synchronised".to_owned())
-        } else {
-            Err(format!(
-                "{} does not exist: times are marked as not synchronised (start a time service, or set clock.synchronised-file)",
-                clock.display()
-            ))
-        },
-    );
+    find("clock", clock(Clock::system(config.clock.synchronised_file.clone()).quality()));
     match config.broker.tls() {
         Ok(Some(files)) => find("certificates", files.describe(now_seconds)),
         Ok(None) => find("certificates", Ok("none: the line to the broker is not encrypted".to_owned())),
@@ -107,6 +99,18 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
         },
     );
     findings
+}
+
+fn clock(quality: ClockQuality) -> Result<String, String> {
+    match quality {
+        ClockQuality::Synchronised => Ok("synchronised".to_owned()),
+        ClockQuality::Holdover => Err(
+            "has lost its time server and drifts: times are marked so (see what the time service says of the server, for example `chronyc sources`)".to_owned(),
+        ),
+        ClockQuality::Unset | ClockQuality::External => Err(
+            "not synchronised since the machine started: times are marked so (start a time service such as chrony, and name the trust's time server to it)".to_owned(),
+        ),
+    }
 }
 
 fn data_dir(path: &Path) -> Result<String, String> {

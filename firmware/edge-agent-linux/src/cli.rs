@@ -35,7 +35,7 @@ use crate::scanners_file::ScannersFile;
 use crate::status_file::{self, CollectorEntry, StatusFile, StreamEntry};
 use crate::token_key::{TokenKey, create_key_file};
 use crate::watch::ExtractFeed;
-use crate::{check, link};
+use crate::{check, expiry, link, service};
 
 /// Reports what happens in operating theatres and scanner rooms to the collectors of Touchtime, and loses nothing.
 #[derive(Debug, Parser)]
@@ -293,7 +293,7 @@ struct Running {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     link: tokio::task::JoinHandle<()>,
-    status: tokio::task::JoinHandle<()>,
+    watchers: JoinSet<()>,
 }
 
 impl Running {
@@ -301,15 +301,20 @@ impl Running {
         let shared = Shared::new(Agent::open(config, clock)?);
         let (stop, stopped) = watch::channel(false);
         let link = tokio::spawn(link::run(shared.clone(), config.clone(), stopped));
-        let status = tokio::spawn(status_file::keep(shared.clone(), config.data_dir.clone()));
+        let mut watchers = JoinSet::new();
+        watchers.spawn(status_file::keep(shared.clone(), config.data_dir.clone()));
+        watchers.spawn(service::keep_telling(shared.clone()));
+        watchers.spawn(expiry::warn(config.clone(), shared.agent().clock().clone()));
         tracing::info!(agent = %config.address(), unacknowledged = shared.agent().unacknowledged(), "started");
-        Ok(Self { shared, stop, link, status })
+        service::tell_ready();
+        Ok(Self { shared, stop, link, watchers })
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
+        service::tell_stopping();
         let _ = self.stop.send(true);
         let _ = self.link.await;
-        self.status.abort();
+        self.watchers.shutdown().await;
     }
 }
 
@@ -563,5 +568,7 @@ fn start_logging() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // To complain on standard error that standard error takes nothing (a full disk) would be a panic.
+        .log_internal_errors(false)
         .try_init();
 }

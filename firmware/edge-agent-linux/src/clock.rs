@@ -6,35 +6,34 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use edge_agent::Capture;
 use room_events::{BootId, ClockQuality, UtcMillis};
 
+use crate::discipline;
 use crate::played::PlayedTime;
 
 /// Below this the wall clock was never set: the program is younger.
 const NOT_BEFORE: UtcMillis = UtcMillis::saturating(1_735_689_600_000);
 
+/// So often two clocks are read until nothing came between.
+const READINGS: usize = 5;
+
 /// The agent's clock.
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
-    synchronised_file: PathBuf,
-    was_synchronised: std::sync::atomic::AtomicBool,
+    synchronised_file: Option<PathBuf>,
     played: Option<PlayedTime>,
 }
 
 impl Clock {
-    /// The machine's clock. A time service marks a disciplined clock by the existence of `synchronised_file`.
+    /// The machine's clock. A time service that does not tell the kernel marks a disciplined clock by the existence of
+    /// `synchronised_file`.
     #[allow(clippy::disallowed_methods, reason = "this is the clock module")]
-    pub fn system(synchronised_file: PathBuf) -> Self {
-        Self {
-            started: Instant::now(),
-            synchronised_file,
-            was_synchronised: std::sync::atomic::AtomicBool::new(false),
-            played: None,
-        }
+    pub fn system(synchronised_file: Option<PathBuf>) -> Self {
+        Self { started: Instant::now(), synchronised_file, played: None }
     }
 
     /// Recorded time played back by the machine's clock.
     pub fn played(played: PlayedTime) -> Self {
-        Self { played: Some(played), ..Self::system(PathBuf::new()) }
+        Self { played: Some(played), ..Self::system(None) }
     }
 
     /// The recording that is played, if one is.
@@ -73,31 +72,45 @@ impl Clock {
     /// When something happened that the monotonic clock stamped: the one place where such stamps become times of day. It
     /// goes by the wall clock of this moment, so it is to be asked soon after.
     pub fn time_of(&self, monotonic_ms: u64) -> UtcMillis {
-        let (now, ago) = (self.now(), self.monotonic_ms().saturating_sub(monotonic_ms));
+        let (now, mono) = self.both();
+        let ago = mono.saturating_sub(monotonic_ms);
         now.plus_millis(i64::try_from(ago).map_or(0, |ago| -ago))
+    }
+
+    /// The wall clock, or the played one, and the monotonic one at one moment: a process that was held up between the two
+    /// reads them again.
+    fn both(&self) -> (UtcMillis, u64) {
+        for _ in 1..READINGS {
+            let (before, now, after) = (self.monotonic_ms(), self.now(), self.monotonic_ms());
+            if after - before <= 1 {
+                return (now, after);
+            }
+        }
+        (self.now(), self.monotonic_ms())
     }
 
     /// What an observation is stamped with now.
     pub fn capture(&self) -> Capture {
-        let at = self.now();
+        let (at, monotonic) = self.both();
         let mono = match &self.played {
             Some(played) => u64::try_from(at.millis_since(played.start())).unwrap_or(0),
-            None => self.monotonic_ms(),
+            None => monotonic,
         };
         Capture { at, mono, clock: self.quality() }
     }
 
     /// How far the wall clock can be believed; a played one as far as the machine that recorded it, which is not known.
     pub fn quality(&self) -> ClockQuality {
-        use std::sync::atomic::Ordering::Relaxed;
         if self.played.is_some() {
             return ClockQuality::External;
         }
-        if self.wall() >= NOT_BEFORE && self.synchronised_file.exists() {
-            self.was_synchronised.store(true, Relaxed);
+        if self.wall() < NOT_BEFORE {
+            return ClockQuality::Unset;
+        }
+        if self.synchronised_file.as_ref().is_some_and(|file| file.exists()) {
             return ClockQuality::Synchronised;
         }
-        if self.was_synchronised.load(Relaxed) { ClockQuality::Holdover } else { ClockQuality::Unset }
+        discipline::quality()
     }
 
     /// The machine's boot; a played recording, whose monotonic time is its own, has a random one.

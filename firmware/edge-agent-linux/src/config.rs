@@ -122,9 +122,9 @@ const KEYS: &[Key] = &[
     ),
     key(
         "clock.synchronised-file",
-        "\"/run/systemd/timesync/synchronized\"",
-        "",
-        "Exists while the clock is synchronised.",
+        "-",
+        "\"/run/time-service/synchronised\"",
+        "Exists while the clock is synchronised; only for a time service that does not tell the kernel (chrony, ntpd and systemd-timesyncd do).",
     ),
     key("alive.every-seconds", "300", "", "How often a feed says that it is alive."),
 ];
@@ -290,8 +290,8 @@ table!(
 table!(
     /// `[clock]`
     ClockSettings {
-        /// Exists while the clock is synchronised.
-        synchronised_file: PathBuf = PathBuf::from("/run/systemd/timesync/synchronized"),
+        /// Exists while the clock is synchronised, where the time service does not tell the kernel.
+        synchronised_file: Option<PathBuf> = None,
     }
 );
 table!(

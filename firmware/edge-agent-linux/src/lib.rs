@@ -24,6 +24,8 @@ pub mod config;
 mod desk;
 #[cfg(feature = "dicom")]
 pub mod dicom;
+mod discipline;
+mod expiry;
 pub mod extract_file;
 #[cfg(feature = "gpio")]
 pub mod gpio;
@@ -36,6 +38,7 @@ pub mod played;
 mod private_memory;
 pub mod replay;
 pub mod scanners_file;
+mod service;
 pub mod status_file;
 pub mod token_key;
 pub mod watch;

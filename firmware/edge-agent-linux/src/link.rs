@@ -528,7 +528,7 @@ mod tests {
             broker.local_addr().unwrap().port()
         );
         let config = Config::parse("agent.toml", &text).unwrap();
-        let mut agent = Agent::open(&config, Arc::new(Clock::system("".into()))).unwrap();
+        let mut agent = Agent::open(&config, Arc::new(Clock::system(None))).unwrap();
         let alive = Observed {
             source: SourceId::new("theatre-system").unwrap(),
             order: Some(1),

@@ -255,7 +255,7 @@ mod tests {
             folder.path().display()
         );
         let config = Config::parse("agent.toml", &text).unwrap();
-        let wall = Clock::system("".into()).wall();
+        let wall = Clock::system(None).wall();
         // An hour in a third of a second.
         let segment = (UtcMillis::saturating(0), UtcMillis::saturating(3_600_000));
         let played = PlayedTime::new(wall, 10_800.0, vec![segment]).unwrap();

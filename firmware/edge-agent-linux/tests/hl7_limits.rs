@@ -4,7 +4,6 @@
 #![cfg(feature = "hl7")]
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ async fn listening(more: &str) -> Listening {
          mappings = ['{shown}/map.toml']\n{more}"
     );
     let config = Config::parse("agent.toml", &text).unwrap();
-    let clock = Arc::new(Clock::system(Path::new("/nowhere").to_owned()));
+    let clock = Arc::new(Clock::system(None));
     let shared = Shared::new(Agent::open(&config, clock).unwrap());
     let feed = Hl7Feed::of(&config).unwrap().unwrap();
     tokio::spawn(feed.listen(shared.clone()));

@@ -46,5 +46,5 @@ pub fn agent(folder: &Path) -> Arc<Shared> {
 
 /// The machine's clock.
 pub fn clock() -> Arc<Clock> {
-    Arc::new(Clock::system("".into()))
+    Arc::new(Clock::system(None))
 }

@@ -2,7 +2,7 @@
 //! acknowledged.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn configured(folder: &Path, port: u16) -> Config {
 }
 
 fn agent(config: &Config) -> Arc<Shared> {
-    Shared::new(Agent::open(config, Arc::new(Clock::system(PathBuf::new()))).unwrap())
+    Shared::new(Agent::open(config, Arc::new(Clock::system(None))).unwrap())
 }
 
 fn observed(n: u64) -> Observed {
