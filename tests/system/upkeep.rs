@@ -92,7 +92,7 @@ pub fn stores_of_other_versions() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.err.contains("touchtime upgrade --store"), "{}", refused.err);
     let done = on(dir.path(), &["upgrade"]);
-    assert!(done.err.contains("has schema 5, 5 events"), "{}", done.err);
+    assert!(done.err.contains("has schema 6, 5 events"), "{}", done.err);
     on(dir.path(), &report).good();
 }
 

@@ -9,21 +9,21 @@
 //! ```
 //! Marks, gaps and what was heard of rooms are written with them, so that a restart never finds one without the other.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 use delivery::batch::{self, Batch};
 use delivery::receiver::{Mark, SeqRange};
 use room_events::topic::AgentAddress;
-use room_events::{Event, Observation, RoomId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
+use room_events::{ClockQuality, Event, Observation, RoomId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use utilisation::timeline::record::CORRECTION_SOURCE;
 
 use crate::desk::{Desk, Entry as Filed};
 use crate::outgoing::Touched;
 use crate::quarantine::{Cause, Kept, digest_of, foreign_reason};
 use crate::reader::damaged;
+use crate::running_time::{self, Run};
 use crate::sheet::Slot;
 use crate::stream_owner::Owner;
 use crate::writer::{Committed, Inbound};
@@ -56,6 +56,8 @@ pub(crate) struct Filing<'t> {
     /// By room: newest event, newest sign of life.
     pub(crate) heard: BTreeMap<(SiteId, RoomId), Heard>,
     pub(crate) touched: Touched,
+    /// By stream: what new events tell of their machine's clocks.
+    clocks: BTreeMap<i64, Vec<Run>>,
     pub(crate) desk: Desk,
     pub(crate) done: Committed,
 }
@@ -97,6 +99,7 @@ impl<'t> Filing<'t> {
             owners: BTreeMap::new(),
             heard: BTreeMap::new(),
             touched: Touched::default(),
+            clocks: BTreeMap::new(),
             desk: Desk::default(),
             done: Committed::default(),
         }
@@ -193,19 +196,21 @@ impl<'t> Filing<'t> {
         if !self.put(key, room, event, bytes)? {
             return Ok(());
         }
-        self.done.latest = self.done.latest.max(Some(event.at));
+        self.note_clocks(key.stream_row, event)?;
+        // A clock that may be years ahead must not make a room seem heard from for ever.
+        let at = match event.clock {
+            ClockQuality::Unset | ClockQuality::Holdover => event.at.min(self.received),
+            ClockQuality::Synchronised | ClockQuality::External => event.at,
+        };
+        self.done.latest = self.done.latest.max(Some(at));
         if let (Some(id), Some(room)) = (room, &event.room) {
             self.touched.add(id, place_of(event), matches!(event.obs, Observation::Alive(_)));
             let heard =
                 self.heard.entry((site.clone(), room.clone())).or_insert(Heard { room: id, event: None, alive: None });
             match event.obs {
-                Observation::Alive(_) => heard.alive = heard.alive.max(Some(event.at)),
-                // A plan or a booking is no sign that anything happens in the room, nor is a person's later word.
-                Observation::PlanRevision(_)
-                | Observation::Booking(_)
-                | Observation::ExamStage(_)
-                | Observation::Remark(_) => {}
-                Observation::Correction(_) if event.source.as_str() == CORRECTION_SOURCE => {}
+                Observation::Alive(_) => heard.alive = heard.alive.max(Some(at)),
+                // A plan or a booking is no sign that anything happens in the room.
+                Observation::PlanRevision(_) | Observation::Booking(_) | Observation::ExamStage(_) => {}
                 Observation::Milestone(_)
                 | Observation::Correction(_)
                 | Observation::Cancellation(_)
@@ -213,8 +218,21 @@ impl<'t> Filing<'t> {
                 | Observation::Acquisition(_)
                 | Observation::SignalLevel(_)
                 | Observation::EventsLost(_)
-                | Observation::AgentStarted(_) => heard.event = heard.event.max(Some(event.at)),
+                | Observation::AgentStarted(_) => heard.event = heard.event.max(Some(at)),
             }
+        }
+        Ok(())
+    }
+
+    fn note_clocks(&mut self, stream: i64, event: &Event) -> Result<(), StoreError> {
+        if let Observation::AgentStarted(started) = &event.obs {
+            running_time::write_boot(self.transaction, stream, started.boot)?;
+        }
+        if let Some(run) = Run::of(event) {
+            let runs = self.clocks.entry(stream).or_default();
+            runs.push(run);
+            // One run as a rule, however many events come at once.
+            *runs = running_time::joined(std::mem::take(runs));
         }
         Ok(())
     }
@@ -328,8 +346,18 @@ impl<'t> Filing<'t> {
             room.execute(params![heard.room, event, alive, UtcMillis::MIN.millis()])?;
         }
         drop(room);
+        let mut has_moved = false;
+        for (stream, runs) in std::mem::take(&mut self.clocks) {
+            has_moved |= running_time::note(self.transaction, stream, runs, &mut self.touched)?;
+        }
         self.touched.write(self.transaction)?;
-        self.done.rooms = self.heard.into_keys().collect();
+        let mut rooms: BTreeSet<(SiteId, RoomId)> = self.heard.into_keys().collect();
+        if has_moved {
+            for room in self.touched.rooms() {
+                rooms.extend(running_time::room_name(self.transaction, room)?);
+            }
+        }
+        self.done.rooms = rooms.into_iter().collect();
         Ok((self.streams, self.done))
     }
 

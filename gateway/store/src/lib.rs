@@ -17,6 +17,7 @@ mod primary;
 mod quarantine;
 mod reader;
 mod retention;
+mod running_time;
 mod schema;
 mod sheet;
 mod stream_owner;
@@ -33,6 +34,7 @@ pub use place::place_of;
 pub use quarantine::{Cause, ForeignStreams, MAX_KEPT_BYTES, MOST_MESSAGES_OF_AN_AGENT, Quarantined, Retried};
 pub use reader::{Conflict, Held, Reader, RoomRow};
 pub use retention::cut;
+pub use running_time::PlacedByRunningTime;
 pub use schema::SCHEMA_VERSION;
 pub use writer::{Acknowledgement, Committed, Inbound, RoomOccupancy, RoomSettings, Writer};
 

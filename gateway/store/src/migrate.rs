@@ -25,11 +25,18 @@ pub(crate) fn from_1(transaction: &Transaction<'_>) -> Result<(), StoreError> {
          ALTER TABLE conflicts RENAME TO conflicts_1;
          ALTER TABLE quarantine RENAME TO quarantine_1;
          DROP INDEX events_by_place; DROP INDEX plans_by_room; DROP INDEX events_by_case;
-         ALTER TABLE agents ADD COLUMN not_kept INTEGER NOT NULL DEFAULT 0;",
+         ALTER TABLE agents ADD COLUMN not_kept INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE streams ADD COLUMN boot BLOB;",
     )?;
     create_some(
         transaction,
-        &["CREATE TABLE sheets ", "CREATE TABLE cases ", "CREATE TABLE quarantine ", "CREATE INDEX "],
+        &[
+            "CREATE TABLE clock_runs ",
+            "CREATE TABLE sheets ",
+            "CREATE TABLE cases ",
+            "CREATE TABLE quarantine ",
+            "CREATE INDEX ",
+        ],
     )?;
     create_some(transaction, EXPORT_TABLES)?;
     let (mut agents, mut rooms, zones) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -65,6 +72,7 @@ pub(crate) fn from_4(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(
         "ALTER TABLE events RENAME TO events_4; DROP INDEX conflicts; DROP TABLE exports; UPDATE exported SET digest = 0;",
     )?;
+    add_clocks(transaction)?;
     create_some(
         transaction,
         &[
@@ -86,6 +94,18 @@ pub(crate) fn from_4(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch("DROP TABLE events_4;")?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [schema::SCHEMA_VERSION])?;
     Ok(())
+}
+
+/// From schema 5: boots and runs of clocks. What is stored stays where its clock put it.
+pub(crate) fn from_5(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    add_clocks(transaction)?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE key = 'schema_version'", [schema::SCHEMA_VERSION])?;
+    Ok(())
+}
+
+fn add_clocks(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch("ALTER TABLE streams ADD COLUMN boot BLOB;")?;
+    create_some(transaction, &["CREATE TABLE clock_runs ", "CREATE INDEX moved_runs "])
 }
 
 const EXPORT_TABLES: &[&str] =

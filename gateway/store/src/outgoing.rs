@@ -12,8 +12,8 @@ use room_events::UtcMillis;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::lock::{self, Lock};
-use crate::reader::{CasesAt, NO_ROOM, Streams, add_days_of, days_sql};
-use crate::sheet::{Shelf, day_of};
+use crate::reader::{CasesAt, NO_ROOM, Streams, add_days_of};
+use crate::sheet::Shelf;
 use crate::{Reader, RoomRow, StoreError, file_in, place_of, schema};
 
 /// So many changes are kept: days of a busy trust.
@@ -31,6 +31,11 @@ impl Touched {
     pub(crate) fn add(&mut self, room: i64, place: UtcMillis, alive: bool) {
         let (first, last, alive_only) = self.0.entry(room).or_insert((place, place, alive));
         (*first, *last, *alive_only) = ((*first).min(place), (*last).max(place), *alive_only && alive);
+    }
+
+    /// The rooms.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = i64> {
+        self.0.keys().copied()
     }
 
     pub(crate) fn write(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
@@ -107,12 +112,11 @@ impl Reader {
     pub fn reach(&self, change: &Change) -> Result<Vec<(RoomRow, Span)>, StoreError> {
         let mut reach = BTreeMap::from([(change.room.id, change.span)]);
         let moment = self.connection.unchecked_transaction()?;
-        let mut streams = Streams::of(&moment);
+        let mut streams = Streams::of(&moment)?;
         let Span { first, last } = change.span;
         let mut cases = BTreeSet::new();
         for shelf in [Shelf::Bookings, Shelf::Rest] {
-            let days = params![change.room.id, shelf as i64, day_of(first), day_of(last)];
-            streams.for_each_record(&days_sql(), days, |record| {
+            streams.for_each_of_days(change.room.id, shelf, [first, last], |record| {
                 if (first..=last).contains(&place_of(&record.event)) {
                     cases.extend(record.event.obs.case());
                 }

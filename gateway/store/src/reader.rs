@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 use utilisation::occupancy::OccupancyRules;
 use utilisation::timeline::Record;
 
+use crate::running_time::{self, Moved};
 use crate::sheet::{Shelf, day_of, lines};
 use crate::writer::RoomOccupancy;
 use crate::{StoreError, file_in, place_of, schema};
@@ -136,15 +137,6 @@ impl Reader {
         Ok(other)
     }
 
-    /// Whether any agent's stream of this name is known.
-    pub fn has_stream(&self, stream: StreamId) -> Result<bool, StoreError> {
-        let known = self
-            .connection
-            .prepare_cached("SELECT 1 FROM streams WHERE stream = ?1")?
-            .exists(params![stream.0.to_be_bytes()])?;
-        Ok(known)
-    }
-
     /// Sources in the order in which the collector's configuration trusts them, the best first; none where it named none.
     pub fn precedence(&self) -> Result<Vec<SourceId>, StoreError> {
         let names: Option<String> = self
@@ -199,7 +191,7 @@ impl Reader {
     pub fn for_each_room_record(&self, room: &RoomRow, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
         // All questions are about one moment.
         let moment = self.connection.unchecked_transaction()?;
-        let mut streams = Streams::of(&moment);
+        let mut streams = Streams::of(&moment)?;
         let mut booked = Vec::new();
         streams.for_each_record(&own_records_sql(), params![room.id], |record| {
             if let Observation::Booking(booking) = &record.event.obs {
@@ -231,14 +223,14 @@ impl Reader {
             return Ok(());
         }
         let moment = self.connection.unchecked_transaction()?;
-        let mut streams = Streams::of(&moment);
+        let mut streams = Streams::of(&moment)?;
         streams.for_each_record(&plans_sql(), params![room.id], &mut each)?;
         let (first, last) = (day_of(from), day_of(to.plus_millis(-1)));
         let mut cases = BTreeSet::new();
         // What is filed on the span's first and last day but outside of it belongs to it only with its case.
         let mut at_the_edges = Vec::new();
         for shelf in [Shelf::Bookings, Shelf::Rest] {
-            streams.for_each_record(&days_sql(), params![room.id, shelf as i64, first, last], |record| {
+            streams.for_each_of_days(room.id, shelf, [from, to.plus_millis(-1)], |record| {
                 let place = place_of(&record.event);
                 if from <= place && place < to {
                     cases.extend(record.event.obs.case());
@@ -255,8 +247,14 @@ impl Reader {
         }
         let (mut own, elsewhere): (CasesAt, CasesAt) = days.into_iter().partition(|((at, _), _)| *at == room.id);
         own.retain(|(_, day), _| *day < first || *day > last);
-        streams.for_each_of_cases(&own, Shelf::Bookings, &mut each)?;
-        streams.for_each_of_cases(&own, Shelf::Rest, &mut each)?;
+        // What a wrong clock filed under other days was read with the days where it belongs.
+        let mut not_read = |record: &Record| {
+            if !(first..=last).contains(&day_of(place_of(&record.event))) {
+                each(record);
+            }
+        };
+        streams.for_each_of_cases(&own, Shelf::Bookings, &mut not_read)?;
+        streams.for_each_of_cases(&own, Shelf::Rest, not_read)?;
         streams.for_each_of_cases(&elsewhere, Shelf::Bookings, each)
     }
 
@@ -266,8 +264,9 @@ impl Reader {
             return Ok(Vec::new());
         }
         let mut alive = Vec::new();
-        let days = params![room.id, Shelf::Alive as i64, day_of(from), day_of(to.plus_millis(-1))];
-        Streams::of(&self.connection).for_each_record(&days_sql(), days, |record| alive.push(record.event.at))?;
+        let days = [from, to.plus_millis(-1)];
+        Streams::of(&self.connection)?
+            .for_each_of_days(room.id, Shelf::Alive, days, |record| alive.push(record.event.at))?;
         alive.retain(|at| from <= *at && *at < to);
         alive.sort_unstable();
         alive.dedup();
@@ -278,7 +277,7 @@ impl Reader {
     /// Signs of life, plans and bookings, most of what a scanner's store holds, are not read.
     pub fn for_each_exam_record(&self, mut each: impl FnMut(&Record)) -> Result<(), StoreError> {
         let moment = self.connection.unchecked_transaction()?;
-        let mut streams = Streams::of(&moment);
+        let mut streams = Streams::of(&moment)?;
         let rooms = self.rooms()?.into_iter().map(|room| room.id).chain([NO_ROOM]);
         for room in rooms {
             streams.for_each_record(&shelf_sql(), params![room, Shelf::Rest as i64], |record| {
@@ -293,7 +292,6 @@ impl Reader {
                     | Observation::Booking(_)
                     | Observation::SignalLevel(_)
                     | Observation::Alive(_)
-                    | Observation::Remark(_)
                     | Observation::EventsLost(_)
                     | Observation::AgentStarted(_) => {}
                 }
@@ -340,7 +338,7 @@ impl Reader {
                     .query_row(params![room.id, shelf as i64], |row| row.get(0))?;
                 let Some(day) = day else { continue };
                 let days = params![room.id, shelf as i64, day, day];
-                Streams::of(&self.connection).for_each_record(&days_sql(), days, |record| {
+                Streams::of(&self.connection)?.for_each_record(&days_sql(), days, |record| {
                     latest = latest.max(Some(place_of(&record.event)));
                 })?;
             }
@@ -395,11 +393,43 @@ impl Reader {
 pub(crate) struct Streams<'c> {
     connection: &'c Connection,
     known: BTreeMap<i64, (AgentAddress, StreamId)>,
+    moved: BTreeMap<i64, Vec<Moved>>,
 }
 
 impl<'c> Streams<'c> {
-    pub(crate) fn of(connection: &'c Connection) -> Self {
-        Self { connection, known: BTreeMap::new() }
+    pub(crate) fn of(connection: &'c Connection) -> Result<Self, StoreError> {
+        Ok(Self { connection, known: BTreeMap::new(), moved: running_time::all_moved(connection)? })
+    }
+
+    /// Calls `each` with the records that stand on a shelf of a room and belong to some days, or stand there and belong
+    /// elsewhere: those of a wrong clock are filed under other days.
+    pub(crate) fn for_each_of_days(
+        &mut self,
+        room: i64,
+        shelf: Shelf,
+        days: [UtcMillis; 2],
+        mut each: impl FnMut(&Record),
+    ) -> Result<(), StoreError> {
+        let [first, last] = days.map(day_of);
+        self.for_each_record(&days_sql(), params![room, shelf as i64, first, last], &mut each)?;
+        let shifts: BTreeSet<(i64, i64)> =
+            self.moved.iter().flat_map(|(stream, moved)| moved.iter().map(|moved| (*stream, moved.shift))).collect();
+        let mut read: BTreeSet<(i64, i64)> = BTreeSet::new();
+        for (stream, shift) in shifts {
+            let [from, to] = days.map(|instant| day_of(instant.plus_millis(-shift)));
+            for day in from..=to {
+                if (first..=last).contains(&day) || !read.insert((stream, day)) {
+                    continue;
+                }
+                let sql = format!("{} AND stream = ?5", days_sql());
+                self.for_each_record(&sql, params![room, shelf as i64, day, day, stream], |record| {
+                    if (first..=last).contains(&day_of(place_of(&record.event))) {
+                        each(record);
+                    }
+                })?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn for_each_record(
@@ -411,12 +441,15 @@ impl<'c> Streams<'c> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(parameters)?;
         while let Some(row) = rows.next()? {
-            let (agent, stream) = self.find(row.get(0)?)?;
+            let row_of_stream = row.get(0)?;
+            let moved = self.moved.get(&row_of_stream).cloned().unwrap_or_default();
+            let (agent, stream) = self.find(row_of_stream)?;
             let events = row.get_ref(3)?.as_bytes().map_err(|error| damaged("sheets", &error))?;
             for line in lines(seq_of(row.get(1)?)?, UtcMillis::saturating(row.get(2)?), events) {
                 let line = line?;
                 let id = EventId { stream: *stream, seq: line.seq };
-                let event = wire::decode(line.bytes).map_err(|error| damaged("sheets", &error))?;
+                let mut event = wire::decode(line.bytes).map_err(|error| damaged("sheets", &error))?;
+                running_time::place(&mut event, &moved);
                 each(&Record { id, agent: agent.clone(), event });
             }
         }

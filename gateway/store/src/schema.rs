@@ -4,7 +4,8 @@
 //! touchtime.db        SQLite, WAL, synchronous=FULL: anyone can open it and look
 //!   meta              schema version; the precedence of sources and the rooms of which only signals tell, as the collector was told; until when events were removed
 //!   agents            trust, site, agent, as the topic said; how many unreadable messages were too many to keep
-//!   streams           one run of one agent process, with its mark
+//!   streams           one run of one agent process, with its mark and the boot of its machine
+//!   clock_runs        spans of a stream in which its machine's two clocks agreed, and by how much their events are moved
 //!   rooms             every room seen or configured: kind, zone
 //!   sheets            every accepted event, the bytes as they came: a row for those of one stream, room and day that
 //!                     came together
@@ -43,7 +44,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// The schema that this program writes.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 pub(crate) const CREATE: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -54,10 +55,16 @@ CREATE TABLE agents (
 ) STRICT;
 CREATE TABLE streams (
     id INTEGER PRIMARY KEY, agent INTEGER NOT NULL REFERENCES agents, stream BLOB NOT NULL,
-    through INTEGER NOT NULL, above BLOB NOT NULL, last_received INTEGER NOT NULL,
+    through INTEGER NOT NULL, above BLOB NOT NULL, last_received INTEGER NOT NULL, boot BLOB,
     UNIQUE (agent, stream)
 ) STRICT;
 CREATE INDEX streams_by_name ON streams (stream);
+CREATE TABLE clock_runs (
+    stream INTEGER NOT NULL REFERENCES streams, first INTEGER NOT NULL, last INTEGER NOT NULL, base INTEGER NOT NULL,
+    synchronised INTEGER NOT NULL, events INTEGER NOT NULL, shift INTEGER NOT NULL,
+    PRIMARY KEY (stream, first, base, synchronised)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX moved_runs ON clock_runs (stream) WHERE shift <> 0;
 CREATE TABLE rooms (
     id INTEGER PRIMARY KEY, trust TEXT NOT NULL, site TEXT NOT NULL, room TEXT NOT NULL,
     kind TEXT, zone TEXT, last_event INTEGER, last_alive INTEGER,
@@ -120,6 +127,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
             1 => crate::migrate::from_1(&transaction)?,
             2 | 3 => crate::migrate::from_3(&transaction)?,
             4 => crate::migrate::from_4(&transaction)?,
+            5 => crate::migrate::from_5(&transaction)?,
             found => return Err(StoreError::Newer { found, known: SCHEMA_VERSION }),
         }
     }

@@ -37,7 +37,7 @@ fn tables(dir: &Path) -> Vec<String> {
 fn a_store_of_schema_1_is_brought_up_to_date_and_loses_nothing() {
     let dir = old_store();
     let refused = Reader::open(dir.path()).unwrap_err();
-    assert!(matches!(refused, StoreError::Older { found: 1, known: 5 }), "{refused}");
+    assert!(matches!(refused, StoreError::Older { found: 1, known: 6 }), "{refused}");
     assert!(refused.to_string().contains("touchtime upgrade"), "{refused}");
 
     let mut writer = Writer::open(dir.path(), RunId(3)).unwrap();
@@ -130,7 +130,7 @@ fn stores_of_schemas_2_to_4_are_brought_up_to_date_and_lose_nothing() {
         };
         drop(raw);
         let refused = Reader::open(dir.path()).unwrap_err();
-        assert!(matches!(refused, StoreError::Older { found: it, known: 5 } if it == found), "{refused}");
+        assert!(matches!(refused, StoreError::Older { found: it, known: 6 } if it == found), "{refused}");
 
         let mut writer = open(dir.path());
         let new = tempfile::tempdir().unwrap();
@@ -162,6 +162,22 @@ fn stores_of_schemas_2_to_4_are_brought_up_to_date_and_lose_nothing() {
     }
 }
 
+#[test]
+fn a_store_of_schema_5_is_brought_up_to_date_and_loses_nothing() {
+    const TO_5: &str = "DROP TABLE clock_runs; ALTER TABLE streams DROP COLUMN boot;
+        UPDATE meta SET value = 5 WHERE key = 'schema_version'";
+    let dir = tempfile::tempdir().unwrap();
+    let _ = commit(&mut open(dir.path()), &[message(1, 1, &[stamp(1, minute(1)), stamp(2, minute(2))])]);
+    let new = tables(dir.path());
+    let raw = rusqlite::Connection::open(dir.path().join(FILE_NAME)).unwrap();
+    raw.execute_batch(TO_5).unwrap();
+    drop(raw);
+    assert!(matches!(Reader::open(dir.path()).unwrap_err(), StoreError::Older { found: 5, known: 6 }));
+    let done = commit(&mut open(dir.path()), &[message(2, 1, &[stamp(2, minute(2)), stamp(3, minute(3))])]);
+    assert_eq!((done.duplicates, done.stored), (1, 1));
+    assert_eq!(tables(dir.path()), new);
+}
+
 /// The bytes of the event with that number.
 fn after_of(reader: &Reader, seq: u64) -> Vec<u8> {
     let mut found = Vec::new();
@@ -185,7 +201,7 @@ fn a_store_of_a_later_program_is_refused_and_left_alone() {
     raw.execute_batch("DROP TABLE gaps").unwrap();
     let before = tables(dir.path());
     for refused in [Writer::open(dir.path(), RunId(1)).unwrap_err(), Reader::open(dir.path()).unwrap_err()] {
-        assert!(matches!(refused, StoreError::Newer { found: 99, known: 5 }), "{refused}");
+        assert!(matches!(refused, StoreError::Newer { found: 99, known: 6 }), "{refused}");
         assert!(refused.to_string().contains("a newer one"), "{refused}");
     }
     assert_eq!(tables(dir.path()), before);

@@ -28,6 +28,7 @@ use crate::health::Probe;
 use crate::measured::{ScannerSettings, room_of, timeline_around, whole_timeline};
 use crate::past::Past;
 use crate::strays::strays;
+use crate::wrong_clocks;
 
 /// Agents say so often that a feed is alive.
 const ALIVE_EVERY: Minutes = Minutes::whole(5);
@@ -211,6 +212,8 @@ impl StoreSource {
         let Some(first) = rows.iter().find(|row| site.is_none_or(|site| row.site == *site)) else { return Ok(None) };
         let here = rows.iter().filter(|row| row.site == first.site && row.trust == first.trust);
         let rooms = here.clone().map(|row| self.room_day(&reader, row, date)).collect::<anyhow::Result<_>>()?;
+        let is_here = |agent: &AgentAddress| agent.trust == first.trust && agent.site == first.site;
+        let has_wall_time = matches!(self.clock, Clock::Wall);
         Ok(Some(SiteDay {
             trust: first.trust.clone(),
             site: first.site.clone(),
@@ -223,19 +226,17 @@ impl StoreSource {
             rooms,
             conditions: conditions(&reader)?
                 .into_iter()
+                .chain(wrong_clocks::placed(&reader, is_here)?)
                 .chain(self.connection.problem().map(|why| not_connected(&why)))
-                .chain(
-                    self.agents
-                        .all()
-                        .iter()
-                        .filter(|(agent, _)| agent.trust == first.trust && agent.site == first.site)
-                        .flat_map(|(agent, status)| agent_conditions(agent, status)),
-                )
+                .chain(self.agents.all().iter().filter(|(agent, _)| is_here(agent)).flat_map(|(agent, status)| {
+                    let offset = self.agents.clock_offset(agent).filter(|_| has_wall_time);
+                    agent_conditions(agent, status).into_iter().chain(wrong_clocks::far_off(agent, offset))
+                }))
                 .chain(
                     self.agents
                         .unreadable()
                         .iter()
-                        .filter(|(agent, _)| agent.trust == first.trust && agent.site == first.site)
+                        .filter(|(agent, _)| is_here(agent))
                         .map(|(agent, count)| unreadable_status(agent, *count)),
                 )
                 .collect(),
@@ -391,7 +392,6 @@ pub fn audit(
         stamps: stamps.collect(),
         plans: plans.collect(),
         strays,
-        remarks: timeline.remarks(&result.key, precedence),
         result,
         others,
     })

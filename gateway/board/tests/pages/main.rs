@@ -4,7 +4,6 @@
 mod access;
 mod audit;
 mod board;
-mod corrections;
 mod fixed_source;
 #[path = "../fixture/mod.rs"]
 mod fixture;
