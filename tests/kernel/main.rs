@@ -9,6 +9,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests wait for real machines with real deadlines")]
 
+mod clocks;
+mod disks;
+mod edges;
 mod power;
 mod site;
 
@@ -19,7 +22,15 @@ fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
     // Each trial emulates a processor.
     arguments.test_threads.get_or_insert(1);
-    let trials = [test("what_an_outbox_holds_outlives_a_power_cut", power::an_outbox_outlives_a_cut)];
+    let trials = [
+        test("two_thousand_edges_all_arrive_within_5_ms", edges::all_arrive),
+        test("bounce_is_ignored", edges::bounce_is_ignored),
+        test("a_poor_network_loses_no_edge", edges::a_poor_network_loses_none),
+        test("what_a_clock_of_the_year_2000_stamped_is_placed_by_running_time", clocks::year_2000),
+        test("what_a_clock_ten_years_ahead_stamped_is_placed_by_running_time", clocks::ten_years_ahead),
+        test("a_full_disk_is_told_by_the_light_and_counted", disks::full),
+        test("a_power_cut_loses_no_confirmed_press", power::no_confirmed_press_is_lost),
+    ];
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 

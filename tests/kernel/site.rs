@@ -11,6 +11,8 @@ use touchtime_tests::programs::{run, touchtime};
 pub struct Site {
     dir: PathBuf,
     broker_port: u16,
+    /// Port of the board.
+    pub board: u16,
     _broker: Running,
     _collector: Running,
     _temporary: tempfile::TempDir,
@@ -22,17 +24,17 @@ impl Site {
         let temporary = tempfile::tempdir().expect("a folder");
         let dir = temporary.path().to_owned();
         let (broker, broker_port) = mosquitto(&dir);
+        let board = free_port();
         let text = format!(
             "trust = 'demo'\n[store]\ndir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {broker_port}\n[collector]\nid = 'c1'\n\
-             [board]\nlisten = '127.0.0.1:{}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
-            dir.join("store").display(),
-            free_port()
+             [board]\nlisten = '127.0.0.1:{board}'\n[[sites]]\nid = 'main'\nzone = 'Europe/London'\n",
+            dir.join("store").display()
         );
         fs::write(dir.join("gateway.toml"), text).expect("written");
         let log = File::create(dir.join("collector.log")).expect("a log");
         let collector = Running::start(touchtime().args(["run", "--config"]).arg(dir.join("gateway.toml")).stderr(log));
         Guest::make_disk(&dir, disk_mib);
-        Self { dir, broker_port, _broker: broker, _collector: collector, _temporary: temporary }
+        Self { dir, broker_port, board, _broker: broker, _collector: collector, _temporary: temporary }
     }
 
     /// Where everything lies.
@@ -76,3 +78,32 @@ impl Site {
 pub fn start_agent(guest: &mut Guest) {
     guest.run("touchtime-agent run --config /data/agent.toml </dev/null >>/data/agent.log 2>&1 &");
 }
+
+/// Starts the agent, and waits until it watches its lines.
+pub fn start_watching(guest: &mut Guest) {
+    guest.run("rm -f /data/agent.log");
+    start_agent(guest);
+    guest.await_good("grep 'watching input lines' /data/agent.log");
+}
+
+/// So many signals, on the first lines of the chip.
+pub fn signals(lines: u8) -> String {
+    let lines: String = (0..lines)
+        .map(|n| format!("[[gpio.lines]]\noffset = {n}\nmeaning = 'door'\nactive = 'high'\nname = 'door-{n}'\n"))
+        .collect();
+    format!("[gpio]\nroom = 'th-1'\n{lines}")
+}
+
+/// Four buttons on the first lines of the chip, and the light.
+pub fn buttons() -> String {
+    let meanings = ["into_theatre", "procedure_start", "procedure_end", "out_of_theatre"];
+    let lines: String = meanings
+        .iter()
+        .enumerate()
+        .map(|(n, meaning)| format!("[[gpio.lines]]\noffset = {n}\nmeaning = '{meaning}'\nactive = 'high'\n"))
+        .collect();
+    format!("[gpio]\nroom = 'th-1'\nlight = {LIGHT}\n{lines}")
+}
+
+/// The line of the light.
+pub const LIGHT: u8 = 7;

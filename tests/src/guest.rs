@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::programs::{root, run};
 
@@ -105,6 +105,20 @@ impl Guest {
         answer.text
     }
 
+    /// Begins a line of shell, and returns what it has printed after so long; it may not be done.
+    pub fn watch(&mut self, line: &str, watched_for: Duration) -> Vec<String> {
+        self.input.write_all(format!("{line}\n").as_bytes()).expect("the guest runs");
+        let deadline = Instant::now() + watched_for;
+        let mut lines = Vec::new();
+        while let Ok(line) = self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.starts_with('@') {
+                break;
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
     /// Writes a file.
     pub fn write(&mut self, path: &str, text: &str) {
         self.run(&format!("mkdir -p $(dirname {path}); : >{path}"));
@@ -127,17 +141,6 @@ impl Guest {
             },
         );
         text
-    }
-
-    /// Sets the resistor of a simulated line.
-    pub fn pull(&mut self, line: u8, is_high: bool) {
-        let pull = if is_high { "pull-up" } else { "pull-down" };
-        self.run(&format!("echo {pull} >{CHIP}/sim_gpio{line}/pull"));
-    }
-
-    /// The level of a simulated line, as an output of the agent sets it.
-    pub fn level(&mut self, line: u8) -> bool {
-        self.run(&format!("cat {CHIP}/sim_gpio{line}/value")).trim() == "1"
     }
 
     /// Cuts the power.
@@ -170,14 +173,12 @@ impl Drop for Guest {
     }
 }
 
-/// Where the guest's kernel shows the simulated chip.
-pub const CHIP: &str = "/sys/devices/platform/gpio-sim.0/gpiochip0";
-
 /// Kernel and initramfs, made by the first test that boots.
 fn image() -> &'static Path {
     static IMAGE: OnceLock<PathBuf> = OnceLock::new();
     IMAGE.get_or_init(|| {
-        let agent = static_program("edge-agent-linux", "touchtime-agent", &["--no-default-features"]);
+        let agent =
+            static_program("edge-agent-linux", "touchtime-agent", &["--no-default-features", "--features", "gpio"]);
         let hand = static_program("touchtime-hand", "touchtime-hand", &[]);
         let script = root().join("tests/kernel/image.sh");
         run(Command::new(script).arg("build").arg(agent).arg(hand)).good();

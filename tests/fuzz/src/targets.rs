@@ -272,7 +272,6 @@ const WIRE_WORDS: &[&[u8]] = &[
     b"\"plan_revision\":",
     b"\"performed_step\":",
     b"\"signal_level\":",
-    b"\"remark\":",
     b"\"events_lost\":",
     b"\"agent_started\":",
     b"\"case\":",
