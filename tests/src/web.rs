@@ -25,6 +25,17 @@ pub fn get_with(port: u16, path: &str, head: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
+/// Sends a form with whole lines of a head; returns the whole answer, head and body.
+pub fn post_with(port: u16, path: &str, head: &str, form: &str) -> String {
+    let mut stream = connect(port);
+    let kind = "Content-Type: application/x-www-form-urlencoded";
+    let length = form.len();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{head}{kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{form}").expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("UTF-8");
+    text
+}
+
 /// Reads an event stream until `enough` says so; returns what came.
 pub fn events_until(port: u16, path: &str, mut enough: impl FnMut(&str) -> bool) -> String {
     let mut stream = connect(port);

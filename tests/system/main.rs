@@ -5,6 +5,7 @@ mod board;
 mod certificates;
 mod collectors;
 mod command_line;
+mod corrections;
 mod demo_scanners;
 mod dicom;
 mod dicom_limits;
@@ -188,6 +189,7 @@ fn main() -> std::process::ExitCode {
         ),
         test("a_broker_that_keeps_to_no_limit_stops_nothing", hostile::a_broker_that_keeps_to_no_limit_stops_nothing),
         test("the_board_shows_a_day_as_it_runs", board::live_day),
+        test("corrections_restate_and_count_once", corrections::restate_and_count_once),
         test("people_are_known_by_their_tokens", people::are_known_by_their_tokens),
         test("who_says_nothing_to_the_board_is_hung_up_on", people::who_says_nothing_is_hung_up_on),
         needs(Peer::Chromium, "a_browser_shows_the_board", board::in_a_browser),

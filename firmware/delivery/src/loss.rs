@@ -87,7 +87,10 @@ fn kind_of(obs: &Observation) -> Option<SourceKind> {
             Some(SourceKind::PerformedStep)
         }
         Observation::SignalLevel(_) => Some(SourceKind::SignalLevel),
-        Observation::Alive(_) | Observation::EventsLost(_) | Observation::AgentStarted(_) => None,
+        // A collector's own; no outbox holds it.
+        Observation::Remark(_) | Observation::Alive(_) | Observation::EventsLost(_) | Observation::AgentStarted(_) => {
+            None
+        }
     }
 }
 

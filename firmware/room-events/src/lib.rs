@@ -35,6 +35,6 @@ pub use instant::UtcMillis;
 pub use observation::{
     Acquisition, AgentStarted, Alive, Booking, Cancellation, CancellationClass, Correction, EventsLost, ExamReached,
     ExamStage, Level, ListKind, Milestone, MilestoneReached, Observation, PatientClass, PerformedStep, PlanRevision,
-    RoomKind, SignalLevel, StepState, Urgency,
+    Remark, RemarkAbout, RoomKind, SignalLevel, StepState, Urgency,
 };
 pub use token::Token;

@@ -34,6 +34,8 @@ pub enum Observation {
     SignalLevel(SignalLevel),
     /// A planned session as its source states it now.
     PlanRevision(PlanRevision),
+    /// A person's word on a list, or on one of its cases.
+    Remark(Remark),
     /// The feed was alive at the event's time; silence between two of these is unknown, not idle.
     Alive(Alive),
     /// Observations were lost before they could be stored.
@@ -55,6 +57,7 @@ impl Observation {
             Self::ExamStage(_) => "exam_stage",
             Self::SignalLevel(_) => "signal_level",
             Self::PlanRevision(_) => "plan_revision",
+            Self::Remark(_) => "remark",
             Self::Alive(_) => "alive",
             Self::EventsLost(_) => "events_lost",
             Self::AgentStarted(_) => "agent_started",
@@ -73,6 +76,7 @@ impl Observation {
             | Self::ExamStage(_)
             | Self::SignalLevel(_)
             | Self::PlanRevision(_)
+            | Self::Remark(_)
             | Self::Alive(_)
             | Self::EventsLost(_)
             | Self::AgentStarted(_) => None,
@@ -468,6 +472,45 @@ pub struct SignalLevel {
     pub signal: SourceId,
     /// What it shows now.
     pub level: Level,
+}
+
+named_enum!(
+    /// What a [`Remark`] is about.
+    RemarkAbout {
+        /// Why the list started late.
+        LateStart = "late_start",
+        /// Why it ended after its plan.
+        Overrun = "overrun",
+        /// Why the room stood empty between two cases.
+        Gap = "gap",
+        /// Why a case was cancelled.
+        Cancellation = "cancellation",
+        /// Why a case's admission was changed to elective or emergency.
+        Admission = "admission",
+        /// Why a case was moved to the room that it really was in.
+        Room = "room",
+    }
+);
+
+/// A person's word on a list, or on one of its cases. The event's time is when it was said. Of several on one subject of
+/// one list, and of one case where it names one, the later word counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// The list's name within its room.
+    pub session: SessionKey,
+    /// The list's planned start when it was said, which says where to look for it.
+    pub start: UtcMillis,
+    /// What it is about.
+    pub about: RemarkAbout,
+    /// The case that it is about; of a gap the case that followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<Token>,
+    /// The reason, from the trust's list or in a few words; absent: what was said before is withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// The role or user that said it, as the trust names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Label>,
 }
 
 /// The event's source was alive at the event's time.

@@ -140,6 +140,17 @@ fn examples() -> Vec<(&'static str, Event)> {
             })),
         ),
         (
+            "remark",
+            event(Observation::Remark(Remark {
+                session: SessionKey::new("2022-02-11-0700").unwrap(),
+                start: at(1_644_562_800_000),
+                about: RemarkAbout::Gap,
+                case: Some(case),
+                reason: Some(label("patient not ready")),
+                author: Some(label("coordinator-3")),
+            })),
+        ),
+        (
             "signal_level",
             event(Observation::SignalLevel(SignalLevel {
                 signal: SourceId::new("door").unwrap(),
@@ -210,7 +221,7 @@ fn golden_files_hold_the_wire_form() {
 #[test]
 fn every_kind_has_a_golden_file() {
     let kinds: std::collections::BTreeSet<_> = examples().iter().map(|(_, event)| event.obs.kind()).collect();
-    assert_eq!(kinds.len(), 12);
+    assert_eq!(kinds.len(), 13);
 }
 
 #[test]
@@ -313,6 +324,14 @@ fn the_largest_event_of_each_kind_fits() {
             issued: Some(far),
             withdrawn: true,
         }),
+        Observation::Remark(Remark {
+            session: SessionKey::new(&id).unwrap(),
+            start: far,
+            about: RemarkAbout::Cancellation,
+            case: Some(case),
+            reason: Some(widest.clone()),
+            author: Some(widest.clone()),
+        }),
         Observation::EventsLost(EventsLost {
             count: u64::MAX,
             from: far,
@@ -388,6 +407,21 @@ fn any_event() -> impl Strategy<Value = Event> {
                     issued: start,
                 }
             )),
+        (
+            id().prop_map(|t| SessionKey::new(&t).unwrap()),
+            instant.clone(),
+            proptest::sample::select(RemarkAbout::ALL),
+            proptest::option::of(tokens.clone()),
+            proptest::option::of(text.clone())
+        )
+            .prop_map(|(session, start, about, case, reason)| Observation::Remark(Remark {
+                session,
+                start,
+                about,
+                case,
+                author: reason.clone(),
+                reason,
+            })),
         (
             id().prop_map(|t| SessionKey::new(&t).unwrap()),
             instant.clone(),

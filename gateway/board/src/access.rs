@@ -7,6 +7,7 @@
 //! The crate knows no file: whom a token belongs to and where the record of access is kept, [`House`] says. Without a house
 //! everybody may look and nobody may correct.
 
+pub(crate) mod forms;
 pub(crate) mod guard;
 pub(crate) mod limits;
 mod proxy;

@@ -9,6 +9,7 @@ use crate::audit_arithmetic::{Line, LineKind, Sum, add_up, terms};
 use crate::audit_gantt::gantt;
 use crate::audit_records::{left_out, plans, stamps};
 use crate::board_row::{percent_sign, room_row_id};
+use crate::corrections::said::said;
 use crate::glyphs::Glyph;
 use crate::live::Wish;
 use crate::room_state::is_open;
@@ -18,7 +19,8 @@ use crate::standing::{Standing, counted_by, has_target, is_held};
 use crate::wording::{Local, count, exact, long_date};
 
 /// The page. The target is left out where it does not apply to the list.
-pub(crate) fn audit_page(audit: &Audit, target: Option<Ratio>, theme: Option<Theme>) -> Markup {
+/// `beneath` is what stands under it and does not follow events.
+pub(crate) fn audit_page(audit: &Audit, target: Option<Ratio>, theme: Option<Theme>, beneath: &Markup) -> Markup {
     let list = &audit.result;
     let target = target.filter(|_| has_target(list));
     let name = title(audit);
@@ -48,14 +50,15 @@ pub(crate) fn audit_page(audit: &Audit, target: Option<Ratio>, theme: Option<The
                 (comparison(audit, target))
                 div.half {
                     section { h2 { "Arithmetic" } (arithmetic(audit, &sum)) (left_out(audit)) }
-                    section { (stamps(audit)) (plans(audit)) }
+                    section { (stamps(audit)) (said(audit)) (plans(audit)) }
                 }
             } @else {
                 p.note { (why_not_measured(list)) }
                 (gantt(audit))
-                div.half { section { (left_out(audit)) } section { (stamps(audit)) (plans(audit)) } }
+                div.half { section { (left_out(audit)) } section { (stamps(audit)) (said(audit)) (plans(audit)) } }
             }
         }
+        (beneath)
     };
     let wish = Wish { site: Some(list.site.clone()), date: Some(list.local_date) };
     page(&name, theme, Some(&wish.events()), false, &body)

@@ -17,12 +17,12 @@ use serde::Deserialize;
 use crate::access::guard::{self, Guard};
 use crate::access::{Access, House, sign_in};
 use crate::assets;
-use crate::audit_page::audit_page;
 use crate::board_page::Look;
+use crate::corrections::Recorder;
 use crate::history_routes;
+use crate::list_pages::{self, Desk};
 use crate::live::{Live, Wish};
 use crate::metrics::Form;
-use crate::scan_audit_page::scan_audit_page;
 use crate::shell::{Theme, message};
 use crate::source::{Source, SourceError};
 
@@ -34,39 +34,52 @@ pub fn router(source: Arc<dyn Source>) -> Router {
     guarded_router(source, Access::default(), None)
 }
 
+/// Who keeps what people may do and what they say.
+#[derive(Clone)]
+pub struct Keepers {
+    /// People, and the record of access.
+    pub house: Arc<dyn House>,
+    /// What people say of lists.
+    pub recorder: Arc<dyn Recorder>,
+}
+
 /// All pages over a source behind a guard.
-pub fn guarded_router(source: Arc<dyn Source>, access: Access, house: Option<Arc<dyn House>>) -> Router {
+pub fn guarded_router(source: Arc<dyn Source>, access: Access, keepers: Option<Keepers>) -> Router {
+    let (house, recorder) = keepers.map(|keepers| (keepers.house, keepers.recorder)).unzip();
     let guard = Guard::new(access, house);
+    let live = Live::new(Arc::clone(&source));
+    let lists = list_pages::router(Desk { live: Arc::clone(&live), guard: Arc::clone(&guard), recorder });
     let people = Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::take))
         .route("/sign-out", post(sign_in::leave))
         .with_state(Arc::clone(&guard));
     Router::new()
         .route("/", get(show_board))
-        .route("/lists/{session_id}", get(show_audit))
         .route("/events", get(stream))
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/assets/{name}", get(asset))
         .fallback(|| async { not_found("This page does not exist.") })
-        .with_state(Live::new(Arc::clone(&source)))
+        .with_state(live)
         .merge(history_routes::routes(source))
         .merge(people)
+        .merge(lists)
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
         .layer(from_fn_with_state(guard, guard::guard))
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+pub(crate) struct Asked {
     date: Option<String>,
     site: Option<String>,
     theme: Option<String>,
     kiosk: Option<String>,
+    pub(crate) said: Option<String>,
 }
 
 impl Asked {
-    fn theme(&self) -> Option<Theme> {
+    pub(crate) fn theme(&self) -> Option<Theme> {
         self.theme.as_deref().and_then(Theme::from_name)
     }
 
@@ -110,29 +123,6 @@ async fn show_board(State(live): State<Arc<Live>>, Query(asked): Query<Asked>) -
     }
 }
 
-async fn show_audit(
-    State(live): State<Arc<Live>>,
-    Path(session_id): Path<String>,
-    Query(asked): Query<Asked>,
-) -> Response {
-    let source = Arc::clone(&live.source);
-    let theme = asked.theme();
-    let page = tokio::task::spawn_blocking(move || {
-        if let Some(audit) = source.scan_audit(&session_id)? {
-            return Ok(scan_audit_page(&audit, theme).map(maud::Markup::into_string));
-        }
-        let audit = source.audit(&session_id)?;
-        Ok(audit.map(|audit| audit_page(&audit, source.target(), theme).into_string()))
-    })
-    .await
-    .unwrap_or_else(|_| Err(SourceError::Unavailable("the page could not be drawn".to_owned())));
-    match page {
-        Ok(Some(page)) => Html(page).into_response(),
-        Ok(None) => not_found("There is no list of this name."),
-        Err(error) => source_trouble(&error, theme),
-    }
-}
-
 async fn stream(State(live): State<Arc<Live>>, Query(asked): Query<Asked>) -> Response {
     let Ok(wish) = asked.wish() else { return (StatusCode::BAD_REQUEST, "no such date or site\n").into_response() };
     match live.open(wish) {
@@ -163,7 +153,7 @@ async fn asset(Path(name): Path<String>) -> Response {
     }
 }
 
-fn not_found(text: &str) -> Response {
+pub(crate) fn not_found(text: &str) -> Response {
     page_of_trouble(StatusCode::NOT_FOUND, "Not found", text, None)
 }
 

@@ -17,6 +17,7 @@ use utilisation::quantity::{Minutes, Ratio};
 use utilisation::result::{CaseResult, SessionResult};
 use utilisation::rules::RuleSet;
 use utilisation::scanner::result::ScannerSession;
+use utilisation::timeline::RemarkRecord;
 
 use crate::health::Health;
 use crate::history::History;
@@ -242,6 +243,8 @@ pub struct Audit {
     pub stamps: Vec<Stamp>,
     /// Every revision of its plan, in the order in which they were issued.
     pub plans: Vec<PlanRecord>,
+    /// What people said of it and its cases, by subject, what was replaced included.
+    pub remarks: Vec<RemarkRecord>,
     /// Cases of its room and date that belong to no list.
     pub strays: Vec<Stray>,
 }

@@ -1,6 +1,6 @@
 //! How instants, dates and minutes read: 24-hour times and dates as the NHS service manual writes them.
 
-use chrono::{DateTime, NaiveDate, Offset, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeZone as _, Timelike, Utc};
 use chrono_tz::Tz;
 use room_events::UtcMillis;
 use utilisation::quantity::Minutes;
@@ -19,6 +19,18 @@ impl Local {
     fn at(self, at: UtcMillis) -> DateTime<Tz> {
         // Every `UtcMillis` lies between the years 1900 and 9999, which chrono can always hold.
         DateTime::<Utc>::from_timestamp_millis(at.millis()).unwrap_or_default().with_timezone(&self.zone)
+    }
+
+    /// The instant at which the site's clock showed this; of an hour that comes twice the one nearer to `near`. Absent where no
+    /// clock showed it.
+    pub(crate) fn instant(self, shown: NaiveDateTime, near: UtcMillis) -> Option<UtcMillis> {
+        let found = self.zone.from_local_datetime(&shown);
+        let distance = |at: &UtcMillis| at.millis_since(near).unsigned_abs();
+        [found.earliest(), found.latest()]
+            .into_iter()
+            .flatten()
+            .filter_map(|at| UtcMillis::new(at.timestamp_millis()).ok())
+            .min_by_key(distance)
     }
 
     /// The local date.
@@ -138,6 +150,20 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (2136, "2,136"), (1_234_567, "1,234,567"), (-2136, "-2,136")] {
             assert_eq!(grouped(number), text);
         }
+    }
+
+    #[test]
+    fn a_clocks_time_is_the_instant_near_the_list() {
+        let local = Local::new(chrono_tz::Europe::London);
+        let shown = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
+        let hours = |n: i64| UtcMillis::new(n * 3_600_000).unwrap();
+        // 30 October 2022, 01:30 comes twice: at 00:30 and at 01:30 UTC; midnight UTC is hour 463,008 of 1970.
+        let midnight = 463_008;
+        let twice = shown("2022-10-30 01:30");
+        assert_eq!(local.instant(twice, hours(midnight - 3)), Some(hours(midnight).plus_minutes(30)));
+        assert_eq!(local.instant(twice, hours(midnight + 5)), Some(hours(midnight).plus_minutes(90)));
+        assert_eq!(local.instant(shown("2022-03-27 01:30"), hours(midnight)), None);
+        assert_eq!(local.instant(shown("2022-10-29 13:00"), hours(0)), Some(hours(midnight - 12)));
     }
 
     #[test]

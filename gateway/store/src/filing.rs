@@ -18,6 +18,7 @@ use delivery::receiver::{Mark, SeqRange};
 use room_events::topic::AgentAddress;
 use room_events::{ClockQuality, Event, Observation, RoomId, Seq, SiteId, StreamId, TrustId, UtcMillis, wire};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use utilisation::timeline::record::CORRECTION_SOURCE;
 
 use crate::desk::{Desk, Entry as Filed};
 use crate::outgoing::Touched;
@@ -209,8 +210,12 @@ impl<'t> Filing<'t> {
                 self.heard.entry((site.clone(), room.clone())).or_insert(Heard { room: id, event: None, alive: None });
             match event.obs {
                 Observation::Alive(_) => heard.alive = heard.alive.max(Some(at)),
-                // A plan or a booking is no sign that anything happens in the room.
-                Observation::PlanRevision(_) | Observation::Booking(_) | Observation::ExamStage(_) => {}
+                // A plan or a booking is no sign that anything happens in the room, nor is a person's later word.
+                Observation::PlanRevision(_)
+                | Observation::Booking(_)
+                | Observation::ExamStage(_)
+                | Observation::Remark(_) => {}
+                Observation::Correction(_) if event.source.as_str() == CORRECTION_SOURCE => {}
                 Observation::Milestone(_)
                 | Observation::Correction(_)
                 | Observation::Cancellation(_)

@@ -11,6 +11,7 @@ pub fn place_of(event: &Event) -> UtcMillis {
         Observation::PlanRevision(plan) => plan.start,
         Observation::PerformedStep(step) => step.start,
         Observation::Acquisition(acquired) => acquired.first,
+        Observation::Remark(remark) => remark.start,
         Observation::Milestone(_)
         | Observation::Cancellation(_)
         | Observation::ExamStage(_)

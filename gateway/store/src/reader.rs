@@ -137,6 +137,15 @@ impl Reader {
         Ok(other)
     }
 
+    /// Whether any agent's stream of this name is known.
+    pub fn has_stream(&self, stream: StreamId) -> Result<bool, StoreError> {
+        let known = self
+            .connection
+            .prepare_cached("SELECT 1 FROM streams WHERE stream = ?1")?
+            .exists(params![stream.0.to_be_bytes()])?;
+        Ok(known)
+    }
+
     /// Sources in the order in which the collector's configuration trusts them, the best first; none where it named none.
     pub fn precedence(&self) -> Result<Vec<SourceId>, StoreError> {
         let names: Option<String> = self
@@ -292,6 +301,7 @@ impl Reader {
                     | Observation::Booking(_)
                     | Observation::SignalLevel(_)
                     | Observation::Alive(_)
+                    | Observation::Remark(_)
                     | Observation::EventsLost(_)
                     | Observation::AgentStarted(_) => {}
                 }

@@ -57,6 +57,7 @@ impl Shelf {
             | Observation::Acquisition(_)
             | Observation::ExamStage(_)
             | Observation::SignalLevel(_)
+            | Observation::Remark(_)
             | Observation::EventsLost(_)
             | Observation::AgentStarted(_) => Self::Rest,
         }

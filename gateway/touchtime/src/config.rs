@@ -2,6 +2,7 @@
 
 mod access;
 mod occupancy;
+mod reasons;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::measured::{RoomClosure, ScannerSettings};
 
 pub use access::{AccessConfig, ProxyConfig, RoleName, ViewingName};
 pub use occupancy::OccupancyConfig;
+pub use reasons::ReasonsConfig;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,6 +48,9 @@ pub struct GatewayConfig {
     /// Who may see and do what on them.
     #[serde(default)]
     pub access: AccessConfig,
+    /// What staff can pick as reasons.
+    #[serde(default)]
+    pub reasons: ReasonsConfig,
     /// The measures.
     #[serde(default)]
     pub rules: RulesConfig,

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`forecast_trial`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`people`] and [`access_house`] know who may see
-//! and do what on the pages, [`page_server`] is their socket; [`run`] is the
+//! and do what on the pages, [`page_server`] is their socket, [`recorder`] keeps what people say there; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
 //! [`measured`] is where records become sessions, [`source`] where sessions become pages, [`past`] what is kept for those that look back, [`health`] what `/metrics` tells beside.
 //! [`influx`] exports to InfluxDB. [`clock`] alone reads a clock,
@@ -31,6 +31,7 @@ pub mod past;
 pub mod people;
 pub mod quarantine;
 pub mod random;
+pub mod recorder;
 mod replace;
 pub mod report;
 pub mod run;

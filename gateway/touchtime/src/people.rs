@@ -11,13 +11,14 @@
 //! has changed: a person who is taken out is out with the next request.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail, ensure};
-use board::access::Person;
+use board::access::{Person, Role};
 use room_events::{Label, personal};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -146,20 +147,19 @@ pub fn new_token(arguments: &crate::cli::AccessTokenArgs) -> anyhow::Result<()> 
             arguments.name
         )));
     }
+    let (entry, token) = make(&arguments.name, arguments.role.0)?;
+    let mut out = crate::output::open(None)?;
+    writeln!(out, "# Into the people file:\n{entry}\n# For the person alone; it is shown this once:\n# {token}")?;
+    Ok(out.flush()?)
+}
+
+/// A new token with its entry.
+pub fn make(name: &Label, role: Role) -> anyhow::Result<(String, String)> {
     let mut random = [0; TOKEN_BYTES];
     getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system gives no random bits: {error}"))?;
     let token = hex(&random);
-    let mut out = crate::output::open(None)?;
-    use std::io::Write as _;
-    writeln!(
-        out,
-        "# Into the people file:\n[[people]]\nname = \"{}\"\nrole = \"{}\"\ntoken-sha256 = \"{}\"\n\n\
-         # For the person alone; it is shown this once:\n# {token}",
-        arguments.name,
-        arguments.role.0,
-        hex(&digest(&token))
-    )?;
-    Ok(out.flush()?)
+    let digest = hex(&digest(&token));
+    Ok((format!("[[people]]\nname = \"{name}\"\nrole = \"{role}\"\ntoken-sha256 = \"{digest}\"\n"), token))
 }
 
 #[cfg(test)]

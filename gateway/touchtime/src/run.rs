@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use board::access::House;
+use board::Keepers;
 use board::source::Change;
 use collector::{Changed, Shared};
 use delivery::ack::RunId;
@@ -24,6 +24,7 @@ use crate::influx::exporter::Exporting;
 use crate::influx::subjects::Measuring;
 use crate::page_server;
 use crate::past::{self, Past};
+use crate::recorder::StoreRecorder;
 use crate::source::{Names, StoreSource};
 use crate::summary;
 
@@ -122,8 +123,11 @@ async fn serve(config: GatewayConfig, clock: Clock) -> anyhow::Result<()> {
         .with_context(|| format!("board.listen: {} cannot be used (is another program on it?)", config.board.listen))?;
     tracing::info!(address = %listener.local_addr()?, "board");
     let (stop, stopped) = watch::channel(false);
-    let house = house.map(|house| std::sync::Arc::new(house) as std::sync::Arc<dyn House>);
-    let router = board::guarded_router(source, access, house);
+    let keepers = house.map(|house| Keepers {
+        house: std::sync::Arc::new(house),
+        recorder: std::sync::Arc::new(StoreRecorder::new(&config, clock.clone(), changes.clone())),
+    });
+    let router = board::guarded_router(source, access, keepers);
     let pages = tokio::spawn(page_server::serve(listener, router, config.access.connections));
     let relay = tokio::spawn(async move {
         let period = TICK.div_f64(clock.rate().max(1.0)).max(FASTEST_TICK);

@@ -392,6 +392,7 @@ pub fn audit(
         stamps: stamps.collect(),
         plans: plans.collect(),
         strays,
+        remarks: timeline.remarks(&result.key, precedence),
         result,
         others,
     })

@@ -13,6 +13,7 @@ mod exam_ways;
 pub mod history;
 mod plans;
 pub mod record;
+mod remarks;
 mod said;
 mod signals;
 mod steps;
@@ -28,12 +29,14 @@ use crate::occupancy::OccupancyRules;
 pub use exam_ways::{ExamWay, exam_ways};
 pub use history::{BookingRecord, CaseHistory, PlanHistory, PlanRecord, StampRecord};
 pub use record::{Precedence, Record};
+pub use remarks::RemarkRecord;
 pub use said::{Booked, Statement};
 pub use touched::{Span, Subject, Touched, touched};
 
 use acquisitions::AcquisitionSaid;
 use plans::{PlanSaid, PlanWords, revisions};
 use record::{Word, last_word};
+use remarks::RemarkSaid;
 use said::{StampSaid, instant};
 use signals::SignalSaid;
 use steps::StepSaid;
@@ -58,6 +61,7 @@ pub struct RoomTimeline {
     alive: BTreeSet<UtcMillis>,
     signals: BTreeMap<SourceId, Vec<SignalSaid>>,
     occupancy: Option<OccupancyRules>,
+    remarks: BTreeMap<SessionKey, Vec<Word<RemarkSaid>>>,
 }
 
 impl RoomTimeline {
@@ -72,6 +76,7 @@ impl RoomTimeline {
             alive: BTreeSet::new(),
             signals: BTreeMap::new(),
             occupancy: None,
+            remarks: BTreeMap::new(),
         }
     }
 
@@ -119,6 +124,7 @@ impl RoomTimeline {
             }
             Observation::Booking(said) => self.insert_booking(record, said),
             Observation::PlanRevision(said) if own => self.insert_plan(record, said),
+            Observation::Remark(said) if own => remarks::insert(&mut self.remarks, record, said),
             Observation::PerformedStep(said) if own => {
                 Word::of(record, StepSaid::of(said)).insert_into(self.steps.entry(said.step).or_default())
             }
@@ -139,6 +145,7 @@ impl RoomTimeline {
             | Observation::Acquisition(_)
             | Observation::ExamStage(_)
             | Observation::SignalLevel(_)
+            | Observation::Remark(_)
             | Observation::Alive(_)
             | Observation::EventsLost(_)
             | Observation::AgentStarted(_) => false,

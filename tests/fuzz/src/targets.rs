@@ -272,6 +272,7 @@ const WIRE_WORDS: &[&[u8]] = &[
     b"\"plan_revision\":",
     b"\"performed_step\":",
     b"\"signal_level\":",
+    b"\"remark\":",
     b"\"events_lost\":",
     b"\"agent_started\":",
     b"\"case\":",

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use board::Keepers;
 use board::access::{Access, House, Note, PeerAddress, Person, Role, TrustedProxy, Viewing};
 use room_events::Label;
 use tokio::net::TcpListener;
 
+use crate::corrections::TestRecorder;
 use crate::fixed_source::FixedSource;
 use crate::fixture;
 use crate::http::{Answer, send};
@@ -16,6 +18,7 @@ use crate::http::{Answer, send};
 pub struct TestHouse {
     pub notes: Mutex<Vec<String>>,
     pub broken: bool,
+    pub drawn: Mutex<u128>,
 }
 
 impl House for TestHouse {
@@ -37,7 +40,9 @@ impl House for TestHouse {
     }
 
     fn draw(&self) -> Result<u128, String> {
-        Ok(1)
+        let mut drawn = self.drawn.lock().unwrap();
+        *drawn += 1;
+        Ok(*drawn)
     }
 
     fn seal_key(&self) -> [u8; 32] {
@@ -53,19 +58,25 @@ async fn serve(access: Access, house: &Arc<TestHouse>) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let source = Arc::new(FixedSource::new(fixture::site(Vec::new(), fixture::at("13:10"))));
-    let pages = ::board::guarded_router(source, access, Some(Arc::clone(house) as Arc<dyn House>));
+    let keepers = Keepers { house: Arc::clone(house) as Arc<dyn House>, recorder: Arc::new(TestRecorder::default()) };
+    let pages = ::board::guarded_router(source, access, Some(keepers));
     let pages = pages.layer(axum::Extension(PeerAddress("127.0.0.1:1".parse().unwrap())));
     tokio::spawn(async move { axum::serve(listener, pages).await });
     address
 }
 
-async fn get(address: SocketAddr, path: &str, head: &str) -> Answer {
+pub async fn get(address: SocketAddr, path: &str, head: &str) -> Answer {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: board\r\n{head}Connection: close\r\n\r\n")).await
 }
 
-async fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
+pub async fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
+    post_as(address, path, "", body).await
+}
+
+/// The same with more lines of a head.
+pub async fn post_as(address: SocketAddr, path: &str, lines: &str, body: &str) -> Answer {
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: board\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: board\r\n{lines}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     send(address, &head).await

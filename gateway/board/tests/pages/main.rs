@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod board;
+mod corrections;
 mod fixed_source;
 #[path = "../fixture/mod.rs"]
 mod fixture;

@@ -3,7 +3,7 @@
 //! ```text
 //! touchtime-demo/
 //!   touchtime.db      the collector's store
-//!   cases.csv, mapping.toml, clock.json, gateway.toml
+//!   cases.csv, mapping.toml, clock.json, gateway.toml, people.toml
 //!   appointments.csv, appointments.mapping.toml, scanners-clock.json
 //!   scanners.json     at the end, the simulated scanners' own account
 //!   agents/<agent>/   configuration and outbox of each agent
@@ -15,8 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use board::access::Role;
 use edge_agent_linux::played::PlayedTime;
 use edge_agent_linux::token_key::create_key_file;
+use room_events::Label;
 use scanner_simulator::SCANNERS;
 
 use super::scanners::Scanners;
@@ -108,10 +110,11 @@ impl Files {
     ) -> anyhow::Result<()> {
         let Broker { host, port } = broker;
         let mut text = format!(
-            "# Written by `touchtime demo`.\ntrust = \"{TRUST}\"\ntrust-name = \"Demonstration\"\n\n[store]\ndir = {}\n\n[broker]\nhost = {}\nport = {port}\n\n[collector]\nid = \"{COLLECTOR}\"\n\n[board]\nlisten = \"{}\"\n",
+            "# Written by `touchtime demo`.\ntrust = \"{TRUST}\"\ntrust-name = \"Demonstration\"\n\n[store]\ndir = {}\n\n[broker]\nhost = {}\nport = {port}\n\n[collector]\nid = \"{COLLECTOR}\"\n\n[board]\nlisten = \"{}\"\n\n[access]\nviewing = \"anyone\"\npeople-file = {}\n",
             quoted(&self.store.to_string_lossy()),
             quoted(host),
             arguments.http,
+            quoted(&self.people().to_string_lossy()),
         );
         for site in &played.sites {
             let _ = write!(
@@ -132,6 +135,17 @@ impl Files {
             SCANNERS.iter().for_each(|scanner| room(SITE, scanner.room, scanner.modality.room_kind()));
         }
         write(&self.gateway, text.as_bytes())
+    }
+
+    /// Somebody who may do everything on the demo's pages; returns the token.
+    pub fn write_people(&self) -> anyhow::Result<String> {
+        let (entry, token) = crate::people::make(&Label::new("demo-coordinator")?, Role::Admin)?;
+        write(&self.people(), entry.as_bytes())?;
+        Ok(token)
+    }
+
+    fn people(&self) -> PathBuf {
+        self.store.join("people.toml")
     }
 
     /// The arguments of the collector's process.

@@ -56,6 +56,7 @@ async fn play(arguments: &DemoArgs) -> anyhow::Result<()> {
     write_clocks(&files, arguments, &hours)?;
     let broker = broker_address(arguments)?;
     files.write_gateway(arguments, &played, scanners.as_ref(), &broker)?;
+    let token = files.write_people()?;
     let mut agents = files.write_agents(&played, &broker)?;
 
     let mut servers = Vec::new();
@@ -77,7 +78,7 @@ async fn play(arguments: &DemoArgs) -> anyhow::Result<()> {
         senders.push(Process::start(&name, role, &files.logs)?);
     }
     say(&format!(
-        "{} cases of {} lists in {} rooms{}; {} agents, one broker, one collector.\nBoard: http://{}   (logs in {})",
+        "{} cases of {} lists in {} rooms{}; {} agents, one broker, one collector.\nBoard: http://{}   (logs in {})\nTo correct lists and give reasons, sign in with {token}",
         played.cases,
         played.sessions,
         played.rooms.len(),

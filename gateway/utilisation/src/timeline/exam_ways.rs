@@ -71,6 +71,7 @@ pub fn exam_ways<'r>(records: impl IntoIterator<Item = &'r Record>, precedence: 
             | Observation::PlanRevision(_)
             | Observation::SignalLevel(_)
             | Observation::Alive(_)
+            | Observation::Remark(_)
             | Observation::EventsLost(_)
             | Observation::AgentStarted(_) => {}
         }
