@@ -5,8 +5,8 @@
 //!
 //! - A press belongs to the case at hand, whatever the order; one that comes after a later milestone is flagged.
 //! - The next case begins with the first press after *next patient*; with an arrival (into theatre or before it) that the
-//!   case at hand has had already, or that comes after its procedure end; and with any press before *out of theatre* once
-//!   the case at hand is out.
+//!   case at hand has had already, or that comes after its procedure end; with what it had before its procedure end, pressed
+//!   again after it; and with any press before *out of theatre* once the case at hand is out.
 //! - Another milestone pressed again is corrected to the later time; within [`REPEAT_MS`] it is the same press.
 //! - Taking back undoes the last press, whatever it was, and then the one before it.
 //!
@@ -62,19 +62,18 @@ impl CaseTracker {
     /// Takes a milestone's press. `fresh` is the token of a case that may begin with it: random, used for no other.
     pub fn handle_milestone(&mut self, name: Milestone, at: UtcMillis, fresh: Token) -> Outcome {
         let Some(case) = self.case_at_hand() else { return self.reach(fresh, name, at) };
-        if let Some(before) = self.last_of(case, name) {
-            if at.millis_since(before).abs() < REPEAT_MS {
-                return Outcome::Noted;
-            }
-            if is_arrival(name) {
-                return self.reach(fresh, name, at);
-            }
-            self.remember(Pressed { case, milestone: Some(name), at });
-            return Outcome::Corrected(correction(case, name, Some(at), "pressed again"));
+        let before = self.last_of(case, name);
+        if before.is_some_and(|before| at.millis_since(before).abs() < REPEAT_MS) {
+            return Outcome::Noted;
         }
-        let is_next = self.has_any(case, is_end) && name < Milestone::OutOfTheatre
-            || self.has_any(case, |reached| reached == Milestone::ProcedureEnd) && is_arrival(name);
-        self.reach(if is_next { fresh } else { case }, name, at)
+        if self.begins_next(case, name, before.is_some()) {
+            return self.reach(fresh, name, at);
+        }
+        if before.is_none() {
+            return self.reach(case, name, at);
+        }
+        self.remember(Pressed { case, milestone: Some(name), at });
+        Outcome::Corrected(correction(case, name, Some(at), "pressed again"))
     }
 
     /// Takes a press of "next patient": the case at hand is over.
@@ -119,6 +118,15 @@ impl CaseTracker {
             presses.push(pressed_of(bytes)?).ok()?;
         }
         Some(Self { presses })
+    }
+
+    /// Whether the press cannot be about the case at hand, which has had this milestone already or not.
+    fn begins_next(&self, case: Token, name: Milestone, again: bool) -> bool {
+        let is_out = self.has_any(case, is_end);
+        let is_done = self.has_any(case, |reached| reached == Milestone::ProcedureEnd);
+        is_out && name < Milestone::OutOfTheatre
+            || is_arrival(name) && (again || is_done)
+            || again && is_done && name < Milestone::ProcedureEnd
     }
 
     fn case_at_hand(&self) -> Option<Token> {

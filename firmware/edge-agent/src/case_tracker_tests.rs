@@ -87,6 +87,19 @@ fn the_next_arrival_begins_the_next_case_though_nobody_pressed_out() {
 }
 
 #[test]
+fn what_a_finished_case_has_had_is_the_next_ones() {
+    check(&[
+        (M(IntoTheatre), "1 into_theatre"),
+        (M(ProcedureStart), "1 procedure_start"),
+        (M(ProcedureEnd), "1 procedure_end"),
+        (M(ProcedureStart), "4 procedure_start out of order"),
+        (M(ProcedureEnd), "4 procedure_end"),
+        (M(OutOfTheatre), "4 out_of_theatre"),
+        (M(ProcedureEnd), "7 procedure_end out of order"),
+    ]);
+}
+
+#[test]
 fn next_patient_ends_a_case_that_nothing_else_would() {
     check(&[
         (M(IntoTheatre), "1 into_theatre"),

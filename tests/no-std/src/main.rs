@@ -1,126 +1,70 @@
-//! Encodes, decodes and compares one event, without std, libc or an allocator; x86-64 Linux.
+//! An agent without std, libc or an allocator, and a collector to go with it; x86-64 Linux.
 //!
-//! Exit 0: what was decoded equals what was encoded. Exit 1: it does not. Exit 2: panic.
+//! Bouncing edges go through the lines, the case tracker and the stamper into an outbox of stated size, and by the delivery
+//! rules to a receiver, while the network is away for longer than the outbox lasts. It prints what came of it, how large
+//! the parts are and how much stack all of it took.
+//!
+//! Exit 0: what arrived is what was confirmed, and what was not is counted. Exit 1: it is not. Exit 2: panic.
 #![no_std]
 #![no_main]
 
-use core::arch::{asm, global_asm};
+mod machine;
+mod outbox;
+mod panel;
+mod round_trip;
+mod theatre_day;
 
-use room_events::topic::{AgentAddress, Topic};
-use room_events::wire::{MAX_EVENT_BYTES, decode, encode};
-use room_events::{
-    AgentId, ClockQuality, Event, Milestone, MilestoneReached, Observation, RoomId, SiteId, SourceId, Token, TrustId,
-    UtcMillis,
-};
+use core::arch::global_asm;
+use core::fmt::Write as _;
+use core::mem::size_of;
+
+use delivery::{Ack, Batch, Kept, Mark, OpenLoss, Receiver, Sender, batch};
+use edge_agent::{Button, CaseTracker, EventBytes, Input, Line, MAX_PRESSES, Stamper};
+use room_events::Event;
+
+use machine::{Console, exit, with_stack_used};
+use outbox::{HELD, Outbox};
+use panel::Panel;
 
 global_asm!(".globl _start", "_start:", "xor ebp, ebp", "and rsp, -16", "call {main}", main = sym main);
 
 extern "C" fn main() -> ! {
-    exit(i32::from(round_trip() != Some(true)))
+    let round_trip = round_trip::round_trip() == Some(true);
+    let (day, stack) = with_stack_used(theatre_day::play);
+    let is_right = day.as_ref().is_some_and(theatre_day::Day::is_right);
+    let _ = report(day, stack);
+    exit(i32::from(!(round_trip && is_right)))
 }
 
-fn round_trip() -> Option<bool> {
-    let event = Event {
-        v: 1,
-        at: UtcMillis::new(1_644_585_000_000).ok()?,
-        captured: UtcMillis::new(1_644_585_002_000).ok()?,
-        mono: 123_456,
-        clock: ClockQuality::Synchronised,
-        source: SourceId::new("gpio").ok()?,
-        order: 1,
-        site: None,
-        room: RoomId::new("suite-2").ok(),
-        obs: Observation::Milestone(MilestoneReached::new(
-            Token { key: 7, digest: 0x9f86_d081 },
-            Milestone::ProcedureStart,
-        )),
-    };
-    let mut buffer = [0; MAX_EVENT_BYTES];
-    let bytes = encode(&event, &mut buffer).ok()?;
-    let topic = Topic::Events(AgentAddress {
-        trust: TrustId::new("demo").ok()?,
-        site: SiteId::new("main").ok()?,
-        agent: AgentId::new("theatre-1").ok()?,
-    });
-    write(topic.text().as_bytes());
-    write(b"\n");
-    write(bytes);
-    write(b"\n");
-    Some(decode(bytes).ok()? == event && Topic::parse(&topic.text())? == topic)
-}
-
-fn write(bytes: &[u8]) {
-    // SAFETY: system call write(1, pointer, length) of the Linux x86-64 ABI; the slice outlives it.
-    unsafe {
-        asm!("syscall", inlateout("rax") 1_isize => _, in("rdi") 1, in("rsi") bytes.as_ptr(), in("rdx") bytes.len(),
-            lateout("rcx") _, lateout("r11") _);
+fn report(day: Option<theatre_day::Day>, stack: usize) -> core::fmt::Result {
+    let mut out = Console;
+    match day {
+        Some(day) => writeln!(out, "{day}")?,
+        None => writeln!(out, "the day could not be played")?,
     }
-}
-
-fn exit(code: i32) -> ! {
-    // SAFETY: system call exit_group(code) does not return.
-    unsafe { asm!("syscall", in("rax") 231, in("rdi") code, options(noreturn)) }
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    exit(2)
-}
-
-// The compiler may call these four; without libc the program brings its own.
-
-/// # Safety
-/// As C's memcpy.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
-    // SAFETY: the caller gives two ranges of n bytes that do not overlap; the direction flag is clear by the ABI.
-    unsafe { asm!("rep movsb", inout("rcx") n => _, inout("rdi") to => _, inout("rsi") from => _) };
-    to
-}
-
-/// # Safety
-/// As C's memmove.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
-    if (to as usize).wrapping_sub(from as usize) >= n {
-        // SAFETY: copying upwards is right unless `to` lies inside the source range, which was just excluded.
-        return unsafe { memcpy(to, from, n) };
+    writeln!(out, "bytes of")?;
+    for (bytes, what) in [
+        (size_of::<Line>(), "a line"),
+        (size_of::<Button>(), "a button"),
+        (size_of::<Input>(), "an input, line and button"),
+        (size_of::<CaseTracker>(), "a case tracker"),
+        (size_of::<Panel>(), "a panel of 6 inputs, tracker and light"),
+        (size_of::<Stamper>(), "a stamper"),
+        (size_of::<Event>(), "an event"),
+        (size_of::<EventBytes>(), "its stored form"),
+        (size_of::<Sender<1>>(), "a sender of 1 stream"),
+        (size_of::<Sender<128>>(), "a sender of 128 streams"),
+        (size_of::<Kept<1>>(), "what an outbox knows of 1 stream's age"),
+        (size_of::<OpenLoss>(), "an open loss"),
+        (batch::MAX_BATCH_BYTES, "the longest batch"),
+        (size_of::<Batch<'static>>(), "a batch as read"),
+        (size_of::<Ack>(), "an acknowledgement"),
+        (size_of::<Mark>(), "a receiver's mark"),
+        (size_of::<Receiver>(), "a receiver"),
+        (size_of::<Outbox>(), "the outbox of this example"),
+    ] {
+        writeln!(out, "  {bytes:>7}  {what}")?;
     }
-    // SAFETY: copying downwards is right when `to` is above `from`; the flag is cleared again.
-    unsafe {
-        asm!("std", "rep movsb", "cld", inout("rcx") n => _,
-            inout("rdi") to.wrapping_add(n).wrapping_sub(1) => _, inout("rsi") from.wrapping_add(n).wrapping_sub(1) => _);
-    }
-    to
-}
-
-/// # Safety
-/// As C's memset.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memset(to: *mut u8, byte: i32, n: usize) -> *mut u8 {
-    // SAFETY: the caller gives n writable bytes.
-    unsafe { asm!("rep stosb", inout("rcx") n => _, inout("rdi") to => _, in("al") byte as u8) };
-    to
-}
-
-/// # Safety
-/// As C's memcmp.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
-    for i in 0..n {
-        // SAFETY: the caller gives n readable bytes at each; volatile, so that the loop is not turned into a call of itself.
-        let (x, y) = unsafe { (a.add(i).read_volatile(), b.add(i).read_volatile()) };
-        if x != y {
-            return i32::from(x) - i32::from(y);
-        }
-    }
-    0
-}
-
-/// # Safety
-/// As C's bcmp.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
-    // SAFETY: the same contract.
-    unsafe { memcmp(a, b, n) }
+    writeln!(out, "the tracker remembers {MAX_PRESSES} presses, the outbox {HELD} events")?;
+    writeln!(out, "stack used: {stack} bytes")
 }
