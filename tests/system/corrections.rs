@@ -148,6 +148,17 @@ pub fn restate_and_count_once() {
         assert!(page.contains(text), "{text}");
     }
 
+    // The reason is summed up, and what nobody explained stands beside it.
+    let (status, csv) =
+        get_with(desk.board, "/reasons.csv?from=2022-02-01&to=2022-02-28&about=late_start", &desk.head());
+    assert_eq!(status, 200, "{csv}");
+    assert!(csv.lines().any(|line| line.starts_with(LIST) && line.contains(",late_start,no bed,")), "{csv}");
+    assert!(csv.lines().any(|line| line.contains(",late_start,,")), "{csv}");
+    let (_, page) = get_with(desk.board, "/reasons?from=2022-02-01&to=2022-02-28", &desk.head());
+    assert!(page.contains("no bed") && page.contains("nobody said"), "{page}");
+    let (_, page) = get_with(desk.board, "/quality?date=2022-02-11", &desk.head());
+    assert!(page.contains("What it does to the day"), "{page}");
+
     // The same events in the opposite order give the same lists.
     let (there, back) = (dir.path().join("events.ndjson"), dir.path().join("backwards.ndjson"));
     run(touchtime().args(["export", "events", "--format", "ndjson", "--store"]).arg(&desk.dir).arg(&there)).good();

@@ -269,7 +269,7 @@ fn foot(day: &SiteDay) -> Markup {
                 }
             }
         }
-        nav aria-label="Pages" { a href="/trends" { "Trends" } }
+        nav aria-label="Pages" { a href="/trends" { "Trends" } " · " a href="/reasons" { "Reasons" } " · " a href={ "/quality?site=" (day.site) "&date=" (day.date) } { "Data quality" } }
         span.keys { kbd { "t" } " light or dark" }
     }
 }

@@ -4,7 +4,7 @@
 //! how its list stands against the plan, `outlook` when it is expected to end; `scanner_state` and
 //! `scanner_rows` the same of scanner rooms; `board_row`, `day_figures` and `attention` make fragments of that, `board_page`
 //! the page, and `live` sends the fragments that change. `audit_page` shows one list, `scan_audit_page` one scanner session, with everything its figures rest
-//! on. `trends` looks back over all lists ([`history`]). [`access`] says who may see and do what, [`corrections`] takes what people add to the record. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
+//! on. `trends` looks back over all lists ([`history`]). [`access`] says who may see and do what, [`corrections`] takes what people add to the record; `reasons_page` sums reasons up, `quality_page` says what is in doubt. `metrics` tells the same to Prometheus. The crate reads no clock and no store: [`Source::now`] is the only now, and the program wires the rest.
 
 pub mod access;
 mod assets;
@@ -27,6 +27,8 @@ mod list_pages;
 mod live;
 mod metrics;
 mod outlook;
+mod quality_page;
+mod reasons_page;
 mod room_state;
 mod routes;
 mod scan_audit_page;
@@ -35,6 +37,7 @@ mod scanner_state;
 mod scanner_svg;
 mod shell;
 pub mod source;
+mod staff_routes;
 mod standing;
 mod timeline_svg;
 mod trends;

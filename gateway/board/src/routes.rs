@@ -25,6 +25,7 @@ use crate::live::{Live, Wish};
 use crate::metrics::Form;
 use crate::shell::{Theme, message};
 use crate::source::{Source, SourceError};
+use crate::staff_routes;
 
 /// Forms are short.
 const LONGEST_FORM: usize = 16 * 1024;
@@ -61,7 +62,8 @@ pub fn guarded_router(source: Arc<dyn Source>, access: Access, keepers: Option<K
         .route("/assets/{name}", get(asset))
         .fallback(|| async { not_found("This page does not exist.") })
         .with_state(live)
-        .merge(history_routes::routes(source))
+        .merge(history_routes::routes(Arc::clone(&source)))
+        .merge(staff_routes::routes(source))
         .merge(people)
         .merge(lists)
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
@@ -87,7 +89,7 @@ impl Asked {
         self.kiosk.as_deref().is_some_and(|value| value != "0")
     }
 
-    fn wish(&self) -> Result<Wish, String> {
+    pub(crate) fn wish(&self) -> Result<Wish, String> {
         let date = match self.date.as_deref().filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => Some(

@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use utilisation::facts::Plan;
 use utilisation::forecast::Forecast;
 use utilisation::quantity::{Minutes, Ratio};
+use utilisation::reasons::Explained;
 use utilisation::result::{CaseResult, SessionResult};
 use utilisation::rules::RuleSet;
 use utilisation::scanner::result::ScannerSession;
@@ -54,6 +55,17 @@ pub trait Source: Send + Sync + 'static {
         Err(SourceError::Unavailable("no lists of the past are kept here".to_owned()))
     }
 
+    /// What there was to explain from one local date to another, with the reasons that staff gave.
+    fn reasons(&self, from: NaiveDate, to: NaiveDate) -> Result<Reasons, SourceError> {
+        let _ = (from, to);
+        Ok(Reasons::default())
+    }
+
+    /// The newest messages that are held back, without their words.
+    fn held_messages(&self) -> Result<Vec<HeldMessage>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// How the collector and its agents are.
     fn health(&self) -> Result<Health, SourceError> {
         Ok(Health::default())
@@ -67,6 +79,32 @@ pub trait Source: Send + Sync + 'static {
 
     /// Tells that figures may have changed. A receiver that lags loses nothing: it renders the newest state.
     fn changes(&self) -> broadcast::Receiver<Change>;
+}
+
+/// What there was to explain in a period.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reasons {
+    /// One for each late start, overrun, gap and cancellation.
+    pub items: Vec<Explained>,
+    /// The theatre rooms, with their names.
+    pub rooms: Vec<(SiteId, RoomId, String)>,
+}
+
+/// A message that is held back, as people may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldMessage {
+    /// Its number.
+    pub id: i64,
+    /// When it came.
+    pub received: UtcMillis,
+    /// The agent under which it came.
+    pub agent: String,
+    /// Why it is held.
+    pub reason: String,
+    /// How many bytes it had.
+    pub length: u64,
+    /// Its beginning with letters as `a` and digits as `9`.
+    pub shape: String,
 }
 
 /// Why a page cannot be had.

@@ -48,9 +48,21 @@ pub fn whole_timeline(reader: &Reader, row: &RoomRow) -> anyhow::Result<RoomTime
 
 /// What was said about a room around a local date.
 pub fn timeline_around(reader: &Reader, row: &RoomRow, date: NaiveDate) -> anyhow::Result<RoomTimeline> {
-    let noon = UtcMillis::saturating(date.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis());
+    timeline_of_dates(reader, row, date, date)
+}
+
+/// What was said about a room around local dates.
+pub fn timeline_of_dates(
+    reader: &Reader,
+    row: &RoomRow,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> anyhow::Result<RoomTimeline> {
+    let noon = |date: NaiveDate| {
+        UtcMillis::saturating(date.and_hms_opt(12, 0, 0).unwrap_or_default().and_utc().timestamp_millis())
+    };
     let reach = NEIGHBOUR_DAYS * 24 * 60 + 12 * 60;
-    timeline_between(reader, row, noon.plus_minutes(-reach), noon.plus_minutes(reach))
+    timeline_between(reader, row, noon(from).plus_minutes(-reach), noon(to).plus_minutes(reach))
 }
 
 /// What was said about a room from one instant to another.

@@ -191,7 +191,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// What kind of character stands where, and nothing of what it says.
-fn shape(bytes: &[u8]) -> String {
+pub(crate) fn shape(bytes: &[u8]) -> String {
     bytes
         .iter()
         .map(|byte| match byte {

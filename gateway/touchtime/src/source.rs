@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use board::health::Health;
 use board::history::History;
 use board::source::{
-    Audit, Change, Condition, Feed, ListForecast, PlanRecord, RoomDay, ScanAudit, Severity, SiteDay, Source,
-    SourceError, Stamp, UnderRules, short_name,
+    Audit, Change, Condition, Feed, HeldMessage, ListForecast, PlanRecord, Reasons, RoomDay, ScanAudit, Severity,
+    SiteDay, Source, SourceError, Stamp, UnderRules, short_name,
 };
 use chrono::NaiveDate;
 use collector::{AgentStatuses, ConnectionState};
@@ -17,6 +17,7 @@ use room_events::{ClockQuality, RoomId, SiteId, UtcMillis};
 use store::{Reader, RoomRow};
 use tokio::sync::broadcast;
 use utilisation::quantity::Minutes;
+use utilisation::reasons::explained;
 use utilisation::result::SessionResult;
 use utilisation::rules::RuleSet;
 use utilisation::scanner::result::ScannerSession;
@@ -25,7 +26,7 @@ use utilisation::timeline::{Precedence, RoomTimeline, Statement};
 
 use crate::clock::Clock;
 use crate::health::Probe;
-use crate::measured::{ScannerSettings, room_of, timeline_around, whole_timeline};
+use crate::measured::{ScannerSettings, room_of, timeline_around, timeline_of_dates, whole_timeline};
 use crate::past::Past;
 use crate::strays::strays;
 use crate::wrong_clocks;
@@ -290,6 +291,24 @@ impl StoreSource {
         Ok(None)
     }
 
+    /// What there was to explain in the theatre rooms from one local date to another.
+    fn reasons_between(&self, from: NaiveDate, to: NaiveDate) -> anyhow::Result<Reasons> {
+        let reader = self.reader();
+        let mut reasons = Reasons::default();
+        for row in reader.rooms()?.iter().filter(|row| room_of(row).kind.is_theatre_like()) {
+            let timeline = timeline_of_dates(&reader, row, from, to)?;
+            let facts = timeline.facts(&self.precedence);
+            let counted_to = self.counted_to(row);
+            let measured = measure_room(timeline.room(), &facts, &self.rules, counted_to, Detail::Audit);
+            for list in measured.sessions.iter().filter(|list| (from..=to).contains(&list.local_date)) {
+                let remarks = timeline.remarks(&list.key, &self.precedence);
+                reasons.items.extend(explained(list, &remarks, &self.rules));
+            }
+            reasons.rooms.push((row.site.clone(), row.room.clone(), self.names.room(row)));
+        }
+        Ok(reasons)
+    }
+
     /// The scanner session of that id, if there is one.
     pub fn find_scan(&self, session_id: &str) -> anyhow::Result<Option<ScanAudit>> {
         let reader = self.reader();
@@ -409,6 +428,28 @@ fn correction(statement: &Statement) -> Option<String> {
             })
         }
     }
+}
+
+/// The newest messages in quarantine; so many fill a page.
+fn held_messages(reader: &Reader) -> anyhow::Result<Vec<HeldMessage>> {
+    const MOST: usize = 50;
+    const SHAPE_BYTES: usize = 160;
+    let mut held = std::collections::VecDeque::new();
+    reader.for_each_quarantined(|row| -> anyhow::Result<()> {
+        if held.len() == MOST {
+            held.pop_front();
+        }
+        held.push_back(HeldMessage {
+            id: row.id,
+            received: row.received,
+            agent: format!("{}/{}", row.agent.site, row.agent.agent),
+            reason: row.reason,
+            length: row.length,
+            shape: crate::quarantine::shape(row.bytes.get(..SHAPE_BYTES).unwrap_or(&row.bytes)),
+        });
+        Ok(())
+    })?;
+    Ok(held.into_iter().rev().collect())
 }
 
 fn conditions(reader: &Reader) -> anyhow::Result<Vec<Condition>> {
@@ -568,6 +609,14 @@ impl Source for StoreSource {
             return Err(SourceError::Unavailable("no lists of the past are kept here".to_owned()));
         };
         past.now_or_measure().map(|kept| kept.history).map_err(|error| unavailable(&error))
+    }
+
+    fn reasons(&self, from: NaiveDate, to: NaiveDate) -> Result<Reasons, SourceError> {
+        self.reasons_between(from, to).map_err(|error| unavailable(&error))
+    }
+
+    fn held_messages(&self) -> Result<Vec<HeldMessage>, SourceError> {
+        held_messages(&self.reader()).map_err(|error| unavailable(&error))
     }
 
     fn health(&self) -> Result<Health, SourceError> {

@@ -18,6 +18,7 @@ use super::limits::Limit;
 use super::proxy::client_behind;
 use super::{Access, House, Note, PeerAddress, Person, Viewing, Visitor};
 use crate::shell::message;
+use crate::wording::in_address;
 
 /// The cookie that the sign-in page sets.
 pub(crate) const SIGNED_IN: &str = "touchtime";
@@ -144,23 +145,10 @@ fn unknown(request: &Request) -> Response {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if request.method() == Method::GET && accept.contains("text/html") {
         let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        return Redirect::to(&format!("/sign-in?to={}", escaped(to))).into_response();
+        return Redirect::to(&format!("/sign-in?to={}", in_address(to))).into_response();
     }
     let text = "who is asking? send `Authorization: Bearer TOKEN` (`touchtime access-token` makes one)\n";
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], text).into_response()
-}
-
-/// An address as the value of a query.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped += &format!("%{byte:02X}");
-        }
-    }
-    escaped
 }
 
 /// The answer to one who asks too often.

@@ -64,6 +64,7 @@ pub(crate) fn forms(audit: &Audit, recorder: &dyn Recorder, form: &Sealed, said:
             }
             @if REASONS_FOR.iter().any(|about| !to_explain(audit, *about).is_empty()) {
                 h2 { "Why was it so?" }
+                p.lede { "Reasons add up on " a href="/reasons" { "the page of reasons" } "." }
                 div.side-by-side {
                     @for about in REASONS_FOR { (reason_form(audit, recorder, form, &action, about)) }
                 }

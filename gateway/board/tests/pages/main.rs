@@ -11,5 +11,6 @@ mod fixture;
 mod forecasts;
 mod http;
 mod metrics;
+mod quality;
 mod stream;
 mod trends;
