@@ -241,10 +241,10 @@ fn rooms(
                     div.cols {
                         h2 { (section_name(kind)) }
                         @if let Some(axis) = row_context.axis { (axis_part(axis, row_context.local, day)) }
-                        span { "capped of plan" } span { "end" } span { "against plan" }
+                        span { "capped of plan" } span { "finish" } span { "against plan" }
                     }
                 } @else {
-                    div.cols.sec2 { h2 { (section_name(kind)) } span {} span { "capped of plan" } span { "end" } span { "against plan" } }
+                    div.cols.sec2 { h2 { (section_name(kind)) } span {} span { "capped of plan" } span { "finish" } span { "against plan" } }
                 }
                 @for view in shown.iter().filter(|view| view.room.kind == kind) { (row(view, row_context)) }
             }
@@ -269,7 +269,7 @@ fn foot(day: &SiteDay) -> Markup {
                 }
             }
         }
-        nav aria-label="Pages" { a href="/trends" { "Trends" } " · " a href="/reasons" { "Reasons" } " · " a href={ "/quality?site=" (day.site) "&date=" (day.date) } { "Data quality" } }
+        nav aria-label="Pages" { a href="/trends" { "Trends" } " · " a href="/daily" { "Yesterday" } " · " a href="/spare-capacity" { "Spare capacity" } " · " a href="/reasons" { "Reasons" } " · " a href={ "/quality?site=" (day.site) "&date=" (day.date) } { "Data quality" } }
         span.keys { kbd { "t" } " light or dark" }
     }
 }
@@ -283,6 +283,7 @@ fn legend() -> Markup {
         (key(html! { rect width="26" height="14" class="f-proc" {} }, "procedure or scan"))
         (key(html! { rect y="5" width="26" height="3" class="booked" {} }, "booked"))
         (key(html! { rect x="1" y="1" width="24" height="12" class="to-come" {} }, "booked, to come"))
+        (key(html! { path d="M1 7H25M1 3V11M25 3V11" class="s-ink w15" {} path d="M13 1.5 18.5 7 13 12.5 7.5 7Z" class="f-ink" {} }, "finish, 8 in 10 within"))
         (key(html! { rect width="26" height="14" class="f-plan" {} path d="M1.5 0V14M24.5 0V14" class="pe" {} }, "planned window"))
         (key(html! { rect width="26" height="14" class="f-late s-edge" {} }, "late start, idle"))
         (key(html! { rect y="3" width="26" height="7" class="f-over" {} }, "beyond the plan"))

@@ -1,7 +1,9 @@
 //! What the pages about the past need to know: every list measured, with names, targets and the changes that people named.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use room_events::{RoomId, SiteId, UtcMillis};
+use utilisation::forecast::Spare;
 use utilisation::hours::ListHours;
 use utilisation::measure::Measure;
 use utilisation::result::SessionResult;
@@ -18,8 +20,8 @@ pub struct History {
     pub today: NaiveDate,
     /// The lists, in any order.
     pub lists: Vec<PastList>,
-    /// Lists that have not begun, with their cases.
-    pub coming: Vec<SessionResult>,
+    /// Lists that have not begun, with what they have room for.
+    pub coming: Vec<ComingList>,
     /// Names of sites for people, in order of display.
     pub sites: Vec<(SiteId, String)>,
     /// Names of rooms for people, in order of display.
@@ -37,6 +39,17 @@ pub struct PastList {
     pub session: SessionResult,
     /// Its minutes by local hour.
     pub hours: ListHours,
+}
+
+/// A list that has not begun.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComingList {
+    /// The list.
+    pub session: SessionResult,
+    /// What it has room for.
+    pub spare: Spare,
+    /// Its site's time zone.
+    pub zone: Tz,
 }
 
 /// A change that people made, after which a process is another one: its limits begin with the first week or month that

@@ -1,6 +1,6 @@
 //! What every page has around it: head, style sheet, script, patterns.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::glyphs::patterns;
@@ -52,6 +52,25 @@ pub(crate) fn page(title: &str, theme: Option<Theme>, live: Option<&str>, kiosk:
             }
         }
     }
+}
+
+/// A page in one file that needs nothing else. Links lead to the board at `board`; without it they are plain text.
+pub(crate) fn file(title: &str, body: &Markup, board: Option<&str>) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en-GB" data-theme="light" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                title { (title) " - Touchtime" }
+                @if let Some(board) = board { base href=(board); }
+                style { (PreEscaped(STYLE.text)) }
+            }
+            body { (patterns()) (body) }
+        }
+    };
+    let page = page.into_string();
+    if board.is_some() { page } else { page.replace(" href=\"/", " data-address=\"/") }
 }
 
 /// A page that says what went wrong and where to go from there.

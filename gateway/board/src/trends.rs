@@ -12,6 +12,7 @@ mod tables;
 mod units;
 mod week_grid;
 
-pub(crate) use choice::Asked;
+pub(crate) use choice::{Asked, Choice};
+pub(crate) use measure_words::{printed, terms, words};
 pub use page::trends_html;
-pub(crate) use page::trends_page;
+pub(crate) use page::{chart_of, trends_page, units_of};

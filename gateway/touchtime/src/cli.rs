@@ -38,6 +38,9 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Say how good the board's forecasts of a list's finish are, on lists that they were not fitted on.
     Forecast(ForecastArgs),
+    /// Write a day or a month as one HTML file, to print or to send.
+    #[command(subcommand)]
+    Pack(Pack),
     /// Write all events or all session results to a file.
     Export(ExportArgs),
     /// Read plans or exported events into a store.
@@ -258,6 +261,8 @@ pub enum ReportBy {
     Weeks,
     /// Each month.
     Months,
+    /// Coming lists without a booking or with room for whole cases.
+    SpareCapacity,
     /// Each scanner room.
     Scanners,
     /// Each scanner session.
@@ -295,6 +300,7 @@ impl ReportBy {
             Self::Teams => "teams",
             Self::Weeks => "weeks",
             Self::Months => "months",
+            Self::SpareCapacity => "spare-capacity",
             Self::Scanners => "scanners",
             Self::ScannerSessions => "scanner-sessions",
             Self::ScannerHours => "scanner-hours",
@@ -403,6 +409,52 @@ pub struct ForecastArgs {
     /// Form of the output.
     #[arg(long, default_value = "table")]
     pub format: Format,
+}
+
+/// `touchtime pack`
+#[derive(Debug, Subcommand)]
+pub enum Pack {
+    /// One day of one site on a page.
+    Daily {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        input: PackInput,
+        /// The site; default: the first one.
+        #[arg(long, value_name = "ID")]
+        site: Option<room_events::SiteId>,
+        /// The local date; default: the latest day with a list before today.
+        #[arg(long, value_name = "DATE")]
+        date: Option<NaiveDate>,
+    },
+    /// One month of every site.
+    Monthly {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        input: PackInput,
+        /// The month, such as 2026-01; default: the latest with a list that is over.
+        #[arg(long, value_name = "MONTH")]
+        month: Option<String>,
+    },
+}
+
+/// What a pack is made of, and where it goes.
+#[derive(Debug, Args)]
+pub struct PackInput {
+    /// Folder of a collector's store.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+    /// Configuration of the collector, for names, rule set, targets and named changes.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Rule set, where no configuration names one.
+    #[arg(long, default_value = utilisation::rules::DEFAULT_RULES, value_name = "NAME")]
+    pub rules: String,
+    /// Address of the board that links are to lead to, such as https://board.example.nhs.uk; default: no links.
+    #[arg(long, value_name = "URL")]
+    pub board: Option<String>,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `touchtime export`

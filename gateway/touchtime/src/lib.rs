@@ -1,6 +1,6 @@
 //! The command line of Touchtime, and the wiring of its halves.
 //!
-//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`forecast_trial`], [`transfer`] and [`check`] answer from a store or an
+//! [`cli`] says what can be typed. [`report`], [`scanner_report`], [`waiting_report`], [`explain`], [`forecast_trial`], [`spare_report`], [`pack`], [`transfer`] and [`check`] answer from a store or an
 //! extract; [`quarantine`] and [`upkeep`] look after a store; [`access`] writes the broker's rules; [`people`] and [`access_house`] know who may see
 //! and do what on the pages, [`page_server`] is their socket, [`recorder`] keeps what people say there; [`run`] is the
 //! long-running collector with its board; [`demo`] starts all parts as processes of their own.
@@ -25,6 +25,7 @@ pub mod health;
 pub mod influx;
 pub mod measured;
 pub mod output;
+pub mod pack;
 pub mod page_server;
 pub mod parquet_file;
 pub mod past;
@@ -39,6 +40,7 @@ pub mod scanner_explain;
 pub mod scanner_report;
 pub mod signals;
 pub mod source;
+pub mod spare_report;
 pub mod strays;
 pub mod summary;
 pub mod table_writer;
@@ -95,6 +97,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Report(arguments) => report::run(&arguments)?,
         Command::Explain(arguments) => report::explain(&arguments)?,
         Command::Forecast(arguments) => forecast_trial::run(&arguments)?,
+        Command::Pack(command) => pack::run(&command)?,
         Command::Export(arguments) => transfer::export(&arguments)?,
         Command::Import(arguments) => transfer::import(&arguments)?,
         Command::Check(arguments) => return check::run(&arguments),

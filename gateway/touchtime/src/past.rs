@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use board::history::{History, NamedChange, PastList};
-use chrono::{DateTime, Days, NaiveDate};
+use board::history::{ComingList, History, NamedChange, PastList};
+use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
 use room_events::UtcMillis;
 use store::Reader;
@@ -25,13 +25,12 @@ use utilisation::timeline::Precedence;
 use crate::clock::{Clock, steady_now};
 use crate::measured::{room_of, whole_timeline};
 use crate::source::Names;
+use crate::spare_report::FORECAST_DAYS;
 
 /// Kept lists are old after so many times as long as measuring them took: a twentieth of one core at most goes into it.
 const OLD_AFTER_TIMES: u32 = 20;
 /// And not before.
 const OLD_AFTER: Duration = Duration::from_secs(5);
-/// Forecasts go by lists of so many days: teams, kit and habits change.
-const FORECAST_DAYS: u64 = 180;
 
 /// What is kept, measured at one instant.
 #[derive(Debug, Clone)]
@@ -133,7 +132,7 @@ impl Past {
         let rows = reader.rooms()?;
         let zone = rows.first().map_or(chrono_tz::Europe::London, |row| room_of(row).zone);
         let today = local_date(now, zone);
-        let since = today.checked_sub_days(Days::new(FORECAST_DAYS)).unwrap_or(today);
+        let since = now.plus_minutes(-FORECAST_DAYS * 24 * 60);
         let mut typical = TypicalHistory::default();
         let (mut lists, mut recent, mut coming) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows.iter().filter(|row| room_of(row).kind.is_theatre_like()) {
@@ -143,8 +142,8 @@ impl Past {
             typical.record(&sessions);
             for session in sessions {
                 if session.state == SessionState::Planned {
-                    coming.push(session.clone());
-                } else if session.local_date >= since && session.state == SessionState::Closed {
+                    coming.push((session.clone(), timeline.room().zone));
+                } else if session.planned_start >= since && session.state == SessionState::Closed {
                     recent.push(session.clone());
                 }
                 lists.push(without_cases(session, timeline.room().zone));
@@ -152,6 +151,11 @@ impl Past {
         }
         let typical = typical.table(&self.settings.rules);
         lists.iter_mut().for_each(|list| typical.fill_extra_cases(core::slice::from_mut(&mut list.session)));
+        let forecaster = Forecaster::fit(&recent);
+        let coming = coming.into_iter().filter_map(|(session, zone)| {
+            let spare = forecaster.spare(&session)?;
+            Some(ComingList { session: SessionResult { cases: Vec::new(), ..session }, spare, zone })
+        });
         let mut sites = Vec::new();
         for row in &rows {
             if !sites.iter().any(|(id, _)| *id == row.site) {
@@ -163,7 +167,7 @@ impl Past {
             as_at: now,
             today,
             lists,
-            coming,
+            coming: coming.collect(),
             sites,
             rooms: rows.iter().map(|row| (row.site.clone(), row.room.clone(), self.settings.names.room(row))).collect(),
             targets: self.settings.targets.clone(),
@@ -171,7 +175,7 @@ impl Past {
         };
         Ok(Kept {
             history: Arc::new(history),
-            forecaster: Arc::new(Forecaster::fit(&recent)),
+            forecaster: Arc::new(forecaster),
             since: steady_now(),
             took: begun.elapsed(),
         })

@@ -20,7 +20,7 @@ use crate::output::{self, Column, Ink, Row};
 use crate::source::{Names, Place, StoreSource};
 use crate::table_writer::{Content, TableWriter};
 use crate::transfer::rule_set;
-use crate::{explain, extract, measured, scanner_explain, scanner_report, tables, waiting_report};
+use crate::{explain, extract, measured, scanner_explain, scanner_report, spare_report, tables, waiting_report};
 
 /// `touchtime report`
 pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
@@ -51,6 +51,12 @@ pub fn run(arguments: &ReportArgs) -> anyhow::Result<()> {
     }
     if scanner_report::By::of(arguments.by).is_some() {
         scanner_report::run(arguments, &[arguments.by], rules, &mut out)?;
+        return out.finish();
+    }
+    if arguments.by == ReportBy::SpareCapacity {
+        let mapping = arguments.mapping.as_deref();
+        let (sessions, _) = sessions(&arguments.input, mapping, &arguments.plan, CaseNames::Kept, &rules)?;
+        spare_report::write(&sessions, dates, &mut out)?;
         return out.finish();
     }
     if let (ReportBy::Sessions, ReportFormat::Csv, Some(cases), Some(mapping)) =
@@ -116,7 +122,7 @@ fn check_suppression(by: ReportBy) -> anyhow::Result<()> {
                 .to_owned()
         ));
     }
-    if matches!(by, ReportBy::Sessions | ReportBy::ScannerSessions | ReportBy::ScannerHours) {
+    if matches!(by, ReportBy::Sessions | ReportBy::SpareCapacity | ReportBy::ScannerSessions | ReportBy::ScannerHours) {
         bail!(Usage(format!(
             "--suppress-below is for sums: each row of `{}` is about few patients (report rooms or months instead)",
             by.name()
@@ -259,8 +265,9 @@ fn grouping(by: ReportBy) -> Option<(&'static [Dimension], &'static [Column])> {
         ReportBy::Teams => (&[Dimension::Team], TEAM),
         ReportBy::Weeks => (&[Dimension::Week], WEEK),
         ReportBy::Months => (&[Dimension::Month], MONTH),
-        // Answered before: theatre rows cannot say what scanners do.
-        ReportBy::Scanners
+        // Answered before: rows of lists that are over cannot say what scanners do, or what is to come.
+        ReportBy::SpareCapacity
+        | ReportBy::Scanners
         | ReportBy::ScannerSessions
         | ReportBy::ScannerHours
         | ReportBy::ScannerMonths

@@ -205,7 +205,8 @@ fn room_settings(config: &GatewayConfig) -> Vec<RoomSettings> {
         .collect()
 }
 
-fn names(config: &GatewayConfig) -> Names {
+/// Names for people that a configuration has.
+pub fn names(config: &GatewayConfig) -> Names {
     Names {
         trust: config.trust_name.clone(),
         sites: config.sites.iter().filter_map(|s| Some((s.id.clone(), s.name.clone()?))).collect(),

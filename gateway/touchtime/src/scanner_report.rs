@@ -69,6 +69,7 @@ impl By {
             | ReportBy::Teams
             | ReportBy::Weeks
             | ReportBy::Months
+            | ReportBy::SpareCapacity
             | ReportBy::Waiting
             | ReportBy::Reporting
             | ReportBy::All => None,

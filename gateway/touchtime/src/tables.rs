@@ -10,6 +10,7 @@ use utilisation::rows::{
 };
 
 use crate::case_rows::CASE_COLUMNS;
+use crate::spare_report::SPARE_COLUMNS;
 use crate::transfer::EVENT_COLUMNS;
 use crate::waiting_report::{REPORTING_COLUMNS, WAITING_COLUMNS};
 
@@ -240,6 +241,14 @@ static SCANNER_SPLIT: &[Described] = described! {
     out_of_hours_exams Count: "of these, ended outside every plan",
 };
 
+static SPARE_CAPACITY: &[Described] = described! {
+    cases_booked Count: "booked and not cancelled",
+    expected_end Instant: "when the bookings are expected to end (median); empty without bookings",
+    free_min Minutes: "planned minutes after that, or all of them",
+    minutes_a_case Minutes: "usual touch and turnover of a further case; empty where too few are known",
+    whole_cases Count: "so many further cases fit",
+};
+
 static WAITING: &[Described] = described! {
     room_kind Text: "kind of scanner; empty where it is not known",
     scanned Count: "scanned in the month",
@@ -340,6 +349,13 @@ pub static SCANNER_SPLITS: Table = Table {
 /// Protocols.
 pub static PROTOCOLS: Table =
     Table { name: "protocols", about: "a protocol of the scanners", header: SPREAD_COLUMNS, own: &[PROTOCOL] };
+/// Coming lists with room.
+pub static SPARE: Table = Table {
+    name: "spare-capacity",
+    about: "a coming theatre list without a booking or with room for a whole case",
+    header: SPARE_COLUMNS,
+    own: &[SPARE_CAPACITY],
+};
 /// From request to scan.
 pub static WAITS: Table = Table {
     name: "waiting",
@@ -508,6 +524,7 @@ pub static ALL: &[&Table] = &[
     &PROTOCOLS,
     &WAITS,
     &REPORTS,
+    &SPARE,
     &EVENTS,
     &CASES,
     &LIST_FILES,

@@ -46,6 +46,7 @@ impl By {
             | ReportBy::Teams
             | ReportBy::Weeks
             | ReportBy::Months
+            | ReportBy::SpareCapacity
             | ReportBy::Scanners
             | ReportBy::ScannerSessions
             | ReportBy::ScannerHours

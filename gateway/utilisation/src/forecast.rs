@@ -16,6 +16,7 @@
 //! cannot know.
 
 mod history;
+mod spare;
 mod spread;
 mod trial;
 
@@ -25,6 +26,7 @@ use crate::quantity::Minutes;
 use crate::result::{CaseResult, SessionResult, SessionState};
 use history::History;
 pub use history::Likeness;
+pub use spare::Spare;
 pub use spread::Spread;
 pub use trial::{Moment, Trial, trial};
 

@@ -279,7 +279,9 @@ pub(crate) fn variation(chart: &Chart, period: &str) -> (Markup, &'static str, S
     let flagged = chart.points.iter().filter(|point| point.mark.is_some()).count();
     let counted = chart.points.iter().filter(|point| point.value.is_some()).count();
     let latest = chart.points.iter().rev().find(|point| point.value.is_some()).and_then(|point| point.mark);
+    let judged = chart.stretches.last().is_some_and(|stretch| stretch.limits.is_some());
     let (class, name) = match latest.map(|mark| mark.verdict) {
+        None if !judged => ("i-common", "Too few points"),
         None => ("i-common", "Common cause"),
         Some(Verdict::Concern) => ("i-concern", "Special cause, concern"),
         Some(Verdict::Improvement) => ("i-improve", "Special cause, improvement"),
@@ -292,6 +294,7 @@ pub(crate) fn variation(chart: &Chart, period: &str) -> (Markup, &'static str, S
         utilisation::control::Rule::Shift => "part of a shift",
     });
     let why = match rule {
+        None if !judged => format!("Variation: two {period}s and more have limits."),
         None => {
             format!("Variation: the latest {period} is within its usual variation; {flagged} of {counted} flagged.")
         }

@@ -63,6 +63,30 @@ pub(crate) fn trends_page(history: &History, choice: &Choice, rules: &RuleSet) -
     page(&format!("{title}, trends"), choice.theme, None, false, &body)
 }
 
+/// The chart of a choice alone.
+pub(crate) fn chart_of(history: &History, choice: &Choice, rules: &RuleSet) -> Markup {
+    let ground = Ground { history, choice, rules };
+    let sessions: Vec<&SessionResult> =
+        history.lists.iter().filter(|list| choice.takes(list)).map(|list| &list.session).collect();
+    html! {
+        @if let (Some(whole), Some(series)) = (ground.whole(&sessions), ground.series(&sessions)) {
+            div { h3.later { (words(choice.measure).0) } (scope(&ground, &whole, &series)) }
+        }
+    }
+}
+
+/// The units of a choice and when in the week its minutes are used.
+pub(crate) fn units_of(history: &History, choice: &Choice, rules: &RuleSet) -> Markup {
+    let ground = Ground { history, choice, rules };
+    let lists: Vec<&PastList> = history.lists.iter().filter(|list| choice.takes(list)).collect();
+    let sessions: Vec<&SessionResult> = lists.iter().map(|list| &list.session).collect();
+    let units = ground.units(&sessions);
+    html! {
+        div.half { (peers(&ground, &units)) (week_grid(&lists)) }
+        @if let Some(whole) = ground.whole(&sessions) { (late_early_over(&whole, &sessions)) }
+    }
+}
+
 fn head(ground: &Ground<'_>, sessions: &[&SessionResult]) -> Markup {
     let Ground { history, choice, rules } = ground;
     let dates = || sessions.iter().map(|session| session.local_date);

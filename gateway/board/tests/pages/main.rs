@@ -10,6 +10,7 @@ mod fixed_source;
 mod fixture;
 mod forecasts;
 mod http;
+mod looking_back;
 mod metrics;
 mod quality;
 mod stream;

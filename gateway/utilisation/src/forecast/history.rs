@@ -61,6 +61,17 @@ struct Length {
     booked: Option<f64>,
 }
 
+/// What usually is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usual {
+    /// Touch of a case.
+    pub(super) touch: Minutes,
+    /// Turnover before it.
+    pub(super) turnover: Minutes,
+    /// From the planned start to the first case.
+    pub(super) first: Minutes,
+}
+
 /// Lengths of earlier lists.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History {
@@ -133,6 +144,22 @@ impl History {
         wait(&self.first, session, passed)
     }
 
+    /// What a further case of the list usually takes; absent where too few are known.
+    pub(super) fn usual(&self, session: &SessionResult) -> Option<Usual> {
+        let median = |of: &HashMap<Key, Vec<Length>>, likenesses: Vec<(Likeness, Key)>| {
+            let known = likenesses.into_iter().find_map(|(likeness, key)| enough(of.get(&key), likeness))?;
+            Some(as_minutes(Spread::of(known.iter().map(|length| length.minutes))?.quantile(0.5)))
+        };
+        let mut of_touch = likenesses_of_wait(session);
+        // The specialty says more of a case than the room does.
+        of_touch.sort_by_key(|(likeness, _)| *likeness);
+        Some(Usual {
+            touch: median(&self.touch, of_touch)?,
+            turnover: median(&self.turnover, likenesses_of_wait(session))?,
+            first: median(&self.first, likenesses_of_wait(session))?,
+        })
+    }
+
     /// The procedures done often enough in the list's specialty, each with its whole length.
     pub(super) fn procedures(&self, session: &SessionResult) -> Vec<(Label, Spread)> {
         let Some(specialty) = &session.specialty else { return Vec::new() };
@@ -161,10 +188,19 @@ fn rest(
     passed: f64,
     minutes: impl Fn(&Length) -> f64,
 ) -> Option<Spread> {
-    let least = if likeness == Likeness::Procedure { LEAST_OF_PROCEDURE } else { LEAST };
-    let all = lengths.filter(|lengths| lengths.len() >= least)?;
+    let all = enough(lengths, likeness)?;
     let longer: Vec<f64> = all.iter().map(|length| minutes(length) - passed).filter(|left| *left > 0.0).collect();
     if longer.len() < LEAST_LONGER { None } else { Spread::of(longer) }
+}
+
+fn enough(lengths: Option<&Vec<Length>>, likeness: Likeness) -> Option<&Vec<Length>> {
+    let least = if likeness == Likeness::Procedure { LEAST_OF_PROCEDURE } else { LEAST };
+    lengths.filter(|lengths| lengths.len() >= least)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "not longer than a year")]
+fn as_minutes(minutes: f64) -> Minutes {
+    Minutes::from_millis((minutes * 60_000.0).round() as i64)
 }
 
 fn keep(of: &mut HashMap<Key, Vec<Length>>, key: Key, length: Length) {

@@ -168,3 +168,22 @@ fn a_case_longer_than_any_before_it_goes_by_what_it_has_less_in_common_with() {
     assert_eq!((forecast.finish, forecast.rests_on), (at("09:10"), Likeness::Booked));
     assert_eq!(forecast.past_plan(&session), Minutes::whole(-170));
 }
+
+#[test]
+fn a_coming_list_has_room_for_whole_cases_behind_its_bookings() {
+    let forecaster = Forecaster::fit(&tonsil_lists());
+    let spare = |cases: Vec<Case>| forecaster.spare(&measured_at(cases, at("06:00"))).unwrap();
+    // Planned 08:00 to 12:00. 08:10, two of 50 with 20 between: 10:10; another takes 20 + 50.
+    let two = spare(vec![booked(1, "08:00", 60, "Tonsillectomy", &[]), booked(2, "09:00", 60, "Tonsillectomy", &[])]);
+    assert_eq!((two.booked, two.finish, two.free), (2, Some(at("10:10")), Minutes::whole(110)));
+    assert_eq!((two.each, two.whole_cases, two.is_any()), (Some(Minutes::whole(70)), Some(1), true));
+    // Nothing booked: from 08:10 on 230 min hold 50 + 70 + 70.
+    let none = spare(Vec::new());
+    assert_eq!((none.booked, none.finish, none.free), (0, None, Minutes::whole(240)));
+    assert_eq!((none.whole_cases, none.is_any()), (Some(3), true));
+    // Begun, or too little known.
+    let begun = measured_at(vec![booked(1, "08:00", 60, "Tonsillectomy", &["08:10"])], at("08:20"));
+    assert_eq!(forecaster.spare(&begun), None);
+    let unknown = Forecaster::fit(&[]).spare(&measured_at(Vec::new(), at("06:00"))).unwrap();
+    assert_eq!((unknown.each, unknown.whole_cases, unknown.is_any()), (None, None, true));
+}
