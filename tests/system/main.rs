@@ -16,6 +16,7 @@ mod held_by;
 mod hl7;
 mod hostile;
 mod influxdb;
+mod inputs;
 mod leaks;
 mod mri_sessions;
 mod no_std;
@@ -89,6 +90,16 @@ fn main() -> std::process::ExitCode {
         test(
             "a_store_without_scanners_says_what_makes_a_room_one",
             scanners::a_store_without_scanners_says_what_makes_a_room_one,
+        ),
+        needs(
+            Peer::Mosquitto,
+            "sensors_alone_give_a_list_that_says_so",
+            inputs::sensors_alone_give_a_list_that_says_so,
+        ),
+        needs(
+            Peer::Mosquitto,
+            "a_chip_that_is_away_is_told_as_a_fault_of_each_line",
+            inputs::a_chip_that_is_away_is_told_as_a_fault_of_each_line,
         ),
         needs(Peer::Mosquitto, "a_scanners_row_follows_its_steps", scanners::a_scanners_row_follows_its_steps),
         needs(Peer::Chromium, "a_browser_shows_scanners_and_their_check", scanners::a_browser_shows_scanners),

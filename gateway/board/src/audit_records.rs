@@ -182,6 +182,12 @@ pub(crate) fn left_out(audit: &Audit) -> Markup {
                     @if revised { td { "the denominator stays the plan in force at " (start) } } @else { td.dim { "none; the denominator is the plan in force at " (start) } }
                 }
                 @if late_plan { tr { td { "First plan issued late" } td.n {} td { "the plan was issued after its own start" } } }
+                @if list.quality.contains(&QualityFlag::InferredOccupancy) {
+                    tr { td { "Inferred from signals" } td.n { (list.cases.iter().filter(|case| case.inferred).count()) } td { "nobody told of these cases: they follow from table, X-ray lamp and door" } }
+                }
+                @if list.quality.contains(&QualityFlag::OutOfOrder) {
+                    tr { td { "Pressed out of order" } td.n {} td { "counted as pressed; a button may have been the wrong one, or forgotten" } }
+                }
                 @if figures.occupied_by_other_list > Minutes::ZERO {
                     tr { td { "Another list in the room" } td.n {} td { (exact(figures.occupied_by_other_list)) " min of the plan, counted for that list only" } }
                 }

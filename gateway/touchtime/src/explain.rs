@@ -393,8 +393,8 @@ fn segment_name(kind: SegmentKind) -> &'static str {
     }
 }
 
-fn case_remark(case: &CaseResult) -> &'static str {
-    match case.state {
+fn case_remark(case: &CaseResult) -> String {
+    let state = match case.state {
         CaseState::Complete => "",
         CaseState::Booked => "booked",
         CaseState::Running => "in the room",
@@ -404,6 +404,11 @@ fn case_remark(case: &CaseResult) -> &'static str {
         CaseState::Rejected => "stamps rejected: unknown, not counted",
         CaseState::Cancelled => "cancelled",
         CaseState::NotStarted => "never started",
+    };
+    match (case.inferred, state) {
+        (false, state) => state.to_owned(),
+        (true, "") => "inferred from signals".to_owned(),
+        (true, state) => format!("inferred from signals; {state}"),
     }
 }
 

@@ -302,6 +302,8 @@ pub struct CaseResult {
     pub cancelled_at: Option<UtcMillis>,
     /// Whose reason.
     pub cancelled_class: Option<CancellationClass>,
+    /// Nobody told of it: it follows from the room's signals.
+    pub inferred: bool,
 }
 
 /// A stretch of the planned window.

@@ -301,6 +301,7 @@ fn case_result(entry: &Entry<'_>, window: Window) -> CaseResult {
         class: case.class,
         cancelled_at: case.cancelled.as_ref().map(|cancelled| cancelled.at).or(entry.cancelled_untouched()),
         cancelled_class: case.cancelled.as_ref().and_then(|cancelled| cancelled.class),
+        inferred: case.inferred,
     }
 }
 

@@ -83,10 +83,10 @@ impl RoomTimeline {
     /// FNV-1a over the room's names, and the instant: a label, no secret.
     fn token_of(&self, stretch: Occupied) -> Token {
         let names = [self.room.trust.as_str(), self.room.site.as_str(), self.room.room.as_str()];
-        let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
+        let began = stretch.from.millis().to_le_bytes();
+        let bytes = names.iter().flat_map(|name| name.bytes().chain([0])).chain(began);
         let hash =
             bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        let began = u64::try_from(stretch.from.millis()).unwrap_or(0);
-        Token { key: 0, digest: u128::from(hash) << 64 | u128::from(began) }
+        Token { key: 0, digest: u128::from(hash) << 64 | u128::from(u64::from_le_bytes(began)) }
     }
 }
