@@ -7,19 +7,22 @@ use std::process::Stdio;
 use touchtime_tests::mqtt::Client;
 use touchtime_tests::peer::{Running, await_that, free_port, mosquitto};
 use touchtime_tests::programs::{agent, run, touchtime};
+use touchtime_tests::web;
 
 use crate::scanners::minute;
 
-/// A collector that is told of a cath lab with sensors alone. The store's folder is `store`.
-fn collector(dir: &Path, broker: u16) -> Running {
+/// A collector that is told of a cath lab with sensors alone, and the port of its pages. The store's folder is `store`.
+fn collector(dir: &Path, broker: u16) -> (Running, u16) {
+    let board = free_port();
     let text = format!(
-        "trust = 'demo'\n[store]\ndir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {broker}\n[board]\nlisten = '127.0.0.1:{}'\n\
+        "trust = 'demo'\n[store]\ndir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {broker}\n[board]\nlisten = '127.0.0.1:{board}'\n\
          [[rooms]]\nsite = 'main'\nid = 'cath-1'\nkind = 'cath_lab'\n[[occupancy]]\nsite = 'main'\nroom = 'cath-1'\n",
-        dir.join("store").display(),
-        free_port()
+        dir.join("store").display()
     );
     std::fs::write(dir.join("gateway.toml"), text).expect("written");
-    Running::start(touchtime().args(["run", "--config"]).arg(dir.join("gateway.toml")).stderr(Stdio::null()))
+    let mut command = touchtime();
+    command.args(["run", "--config"]).arg(dir.join("gateway.toml"));
+    (Running::start(command.stderr(Stdio::null())), board)
 }
 
 /// A list from 08:00 to 12:00, a table in use twice with an open door between, signs of life until 12:30.
@@ -53,7 +56,7 @@ fn morning() -> String {
 pub fn sensors_alone_give_a_list_that_says_so() {
     let dir = tempfile::tempdir().expect("a folder");
     let (_broker, broker) = mosquitto(dir.path());
-    let _collector = collector(dir.path(), broker);
+    let (_collector, board) = collector(dir.path(), broker);
     let mut sender = Client::connect(broker, "edge-1");
     let store = dir.path().join("store");
     let explain = || run(touchtime().args(["explain", "main.cath-1.2026-01-12.0800", "--store"]).arg(&store));
@@ -72,6 +75,13 @@ pub fn sensors_alone_give_a_list_that_says_so() {
     ] {
         assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
     }
+    for (page, expected) in [
+        ("/?date=2026-01-12", "188 of 240 min, inferred"),
+        ("/lists/main.cath-1.2026-01-12.0800", "2 cases inferred from signals"),
+    ] {
+        let text = web::get(board, page).1;
+        assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
+    }
     let rows = run(touchtime().args(["report", "sessions", "--format", "csv", "--store"]).arg(&store)).good();
     assert!(rows.lines().nth(1).is_some_and(|row| row.contains("inferred_occupancy")), "{rows}");
 }
@@ -80,7 +90,7 @@ pub fn sensors_alone_give_a_list_that_says_so() {
 pub fn a_chip_that_is_away_is_told_as_a_fault_of_each_line() {
     let dir = tempfile::tempdir().expect("a folder");
     let (_broker, broker) = mosquitto(dir.path());
-    let _collector = collector(dir.path(), broker);
+    let (_collector, _) = collector(dir.path(), broker);
     let (config, log) = (dir.path().join("agent.toml"), dir.path().join("agent.log"));
     let text = format!(
         "trust = 'demo'\nsite = 'main'\nagent = 'edge-1'\ndata-dir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {broker}\n\

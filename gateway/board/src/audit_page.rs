@@ -15,7 +15,7 @@ use crate::live::Wish;
 use crate::room_state::is_open;
 use crate::shell::{Theme, page};
 use crate::source::Audit;
-use crate::standing::{Standing, counted_by, has_target, is_held};
+use crate::standing::{Standing, counted_by, has_target, is_held, is_inferred};
 use crate::wording::{Local, count, exact, long_date};
 
 /// The page. The target is left out where it does not apply to the list.
@@ -94,7 +94,9 @@ fn finality(audit: &Audit) -> String {
         SessionState::Closed if !list.complete => "Closed, incomplete: the figure is a range".to_owned(),
         SessionState::Closed => {
             let revised = if list.revised { ", revised after closing" } else { "" };
-            format!("Final: {} with both stamps{revised}", count(list.figures.cases_started, "case", "cases"))
+            let cases = count(list.figures.cases_started, "case", "cases");
+            let known = if is_inferred(list) { "inferred from signals" } else { "with both stamps" };
+            format!("Final: {cases} {known}{revised}")
         }
     }
 }

@@ -6,6 +6,7 @@ use utilisation::quantity::Minutes;
 use utilisation::result::{CaseResult, ExclusionReason, QualityFlag};
 
 use crate::source::{Audit, Stamp, short_token};
+use crate::standing::is_inferred;
 use crate::wording::{Local, count, exact};
 
 /// Every record, replaced ones struck through and kept.
@@ -15,7 +16,7 @@ pub(crate) fn stamps(audit: &Audit) -> Markup {
     let replaced = audit.stamps.iter().filter(|stamp| stamp.superseded).count();
     html! {
         h2 { "Stamps and their source" }
-        @if audit.stamps.is_empty() { p.lede { "No milestone has been recorded." } } @else {
+        @if audit.stamps.is_empty() { p.lede { "No milestone has been recorded" @if is_inferred(&audit.result) { ": the cases follow from the room's signals" } "." } } @else {
             div.scroll { table {
                 thead { tr { th { "Case" } th { "Milestone" } th.n { "Time" } th { "Used as" } th { "Source" } } }
                 tbody {
@@ -182,7 +183,7 @@ pub(crate) fn left_out(audit: &Audit) -> Markup {
                     @if revised { td { "the denominator stays the plan in force at " (start) } } @else { td.dim { "none; the denominator is the plan in force at " (start) } }
                 }
                 @if late_plan { tr { td { "First plan issued late" } td.n {} td { "the plan was issued after its own start" } } }
-                @if list.quality.contains(&QualityFlag::InferredOccupancy) {
+                @if is_inferred(list) {
                     tr { td { "Inferred from signals" } td.n { (list.cases.iter().filter(|case| case.inferred).count()) } td { "nobody told of these cases: they follow from table, X-ray lamp and door" } }
                 }
                 @if list.quality.contains(&QualityFlag::OutOfOrder) {

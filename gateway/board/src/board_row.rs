@@ -10,7 +10,7 @@ use crate::axis::Axis;
 use crate::glyphs::Glyph;
 use crate::outlook::{self, forecast_of};
 use crate::room_state::{RoomState, RoomView, first_start, is_open, last_end};
-use crate::standing::{Standing, Verdict, has_target};
+use crate::standing::{Standing, Verdict, has_target, is_inferred};
 use crate::timeline_svg::timeline;
 use crate::wording::{Local, count, passed};
 
@@ -180,7 +180,7 @@ fn utilisation_cell(view: &RoomView<'_>, list: &SessionResult, context: &RowCont
             }
             (bullet(&standing, target, view.silent.is_some(), standing.unknown > Minutes::ZERO && !is_open(list)))
             div.of {
-                span { (standing.counted) " of " (standing.planned) " min" }
+                span { (standing.counted) " of " (standing.planned) " min" @if is_inferred(list) { ", inferred" } }
                 @if let Some(target) = target.filter(|_| !left_out) {
                     span { (verdict(view, list, &standing, target)) }
                 }

@@ -2,7 +2,7 @@
 
 use room_events::{ListKind, RoomKind, UtcMillis};
 use utilisation::quantity::{Minutes, Ratio};
-use utilisation::result::{Figures, SegmentKind, SessionResult, SessionState};
+use utilisation::result::{Figures, QualityFlag, SegmentKind, SessionResult, SessionState};
 use utilisation::rules::CappedVariant;
 
 use crate::room_state::is_open;
@@ -100,6 +100,11 @@ impl Standing {
 /// The target applies to elective lists of operating theatres, and to nothing else.
 pub(crate) const fn has_target(list: &SessionResult) -> bool {
     matches!((list.kind, list.room_kind), (ListKind::Elective, RoomKind::Theatre))
+}
+
+/// Nobody told of its cases, at least of some: they follow from the room's signals.
+pub(crate) fn is_inferred(list: &SessionResult) -> bool {
+    list.quality.contains(&QualityFlag::InferredOccupancy)
 }
 
 /// Used, running or still to come: neither withdrawn nor left unused.
