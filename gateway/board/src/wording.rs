@@ -176,8 +176,8 @@ mod tests {
         let local = Local::new(chrono_tz::Europe::London);
         let shown = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap();
         let hours = |n: i64| UtcMillis::new(n * 3_600_000).unwrap();
-        // 30 October 2022, 01:30 comes twice: at 00:30 and at 01:30 UTC; midnight UTC is hour 463,008 of 1970.
-        let midnight = 463_008;
+        // 30 October 2022, 01:30 comes twice: at 00:30 and at 01:30 UTC; midnight UTC is hour 463,080 since 1970.
+        let midnight = 463_080;
         let twice = shown("2022-10-30 01:30");
         assert_eq!(local.instant(twice, hours(midnight - 3)), Some(hours(midnight).plus_minutes(30)));
         assert_eq!(local.instant(twice, hours(midnight + 5)), Some(hours(midnight).plus_minutes(90)));
