@@ -80,7 +80,8 @@ impl RoomTimeline {
         }
     }
 
-    /// Infers from its signals when the room was occupied, by these rules: for a room of which nobody else tells.
+    /// Infers from its signals when the room was occupied, by these rules: for a room of which nobody else tells. To be
+    /// said before records are inserted: without rules a door's thousands of levels are not kept.
     #[must_use]
     pub fn inferring(self, occupancy: Option<OccupancyRules>) -> Self {
         Self { occupancy, ..self }
@@ -133,7 +134,7 @@ impl RoomTimeline {
                 Word::of(record, AcquisitionSaid::of(said)).insert_into(words)
             }
             Observation::Alive(_) if own => self.alive.insert(record.event.at),
-            Observation::SignalLevel(said) if own => {
+            Observation::SignalLevel(said) if own && self.occupancy.is_some() => {
                 SignalSaid::of(record, said.level).insert_into(self.signals.entry(said.signal.clone()).or_default())
             }
             // The rest says nothing about a case, a plan or a step of this room.

@@ -197,6 +197,19 @@ fn a_corrected_cancellation_keeps_its_class_and_abandoning_is_no_stamp() {
 }
 
 #[test]
+fn a_milestone_out_of_its_order_marks_its_case_as_long_as_it_counts() {
+    let mut late = reached(1, "gpio", Milestone::IntoTheatre, 30);
+    if let Observation::Milestone(said) = &mut late.event.obs {
+        said.out_of_order = true;
+    }
+    assert!(only_case(&[late.clone()]).out_of_order);
+    let other = reached(2, "gpio", Milestone::ProcedureStart, 20);
+    assert!(only_case(&[other.clone(), late.clone()]).out_of_order);
+    let right = corrected(3, "gpio", Milestone::IntoTheatre, Some(10));
+    assert!(!only_case(&[late, other, right]).out_of_order, "it was put right");
+}
+
+#[test]
 fn the_last_booking_replaces_the_earlier_one_as_a_whole() {
     let mut bare = booked(2, 60);
     if let Observation::Booking(booking) = &mut bare.event.obs {
@@ -285,8 +298,9 @@ fn any_observation() -> impl Strategy<Value = Observation> {
     let name = prop::sample::select(&NAMES[..]);
     let label = prop::option::of(prop::sample::select(&["a", "b"][..]).prop_map(|text| Label::new(text).unwrap()));
     let session = prop::sample::select(&["am", "pm"][..]).prop_map(key);
-    let milestone =
-        (case.clone(), name.clone()).prop_map(|(case, name)| Observation::Milestone(MilestoneReached::new(case, name)));
+    let milestone = (case.clone(), name.clone(), any::<bool>()).prop_map(|(case, name, out_of_order)| {
+        Observation::Milestone(MilestoneReached { out_of_order, ..MilestoneReached::new(case, name) })
+    });
     let correction =
         (case.clone(), name, prop::option::of(at.clone()), label.clone()).prop_map(|(case, name, to, reason)| {
             Observation::Correction(Correction { case, name, to, author: None, reason })
