@@ -4,9 +4,10 @@
 //! order of the presses:
 //!
 //! - A press belongs to the case at hand, whatever the order; one that comes after a later milestone is flagged.
-//! - The next case begins with the first press after *next patient*; with an arrival (into theatre or before it) that the
-//!   case at hand has had already, or that comes after its procedure end; with what it had before its procedure end, pressed
-//!   again after it; and with any press before *out of theatre* once the case at hand is out.
+//! - The next case begins with the first press after *next patient*; with an arrival (into theatre or before it) after the
+//!   procedure end of the case at hand, or that it has had already: into theatre in any case, the others once its procedure
+//!   has begun; with what it had before its procedure end, pressed again after it; and with any press before *out of
+//!   theatre* once the case at hand is out.
 //! - Another milestone pressed again is corrected to the later time; within [`REPEAT_MS`] it is the same press.
 //! - Taking back undoes the last press, whatever it was, and then the one before it.
 //!
@@ -124,9 +125,10 @@ impl CaseTracker {
     fn begins_next(&self, case: Token, name: Milestone, again: bool) -> bool {
         let is_out = self.has_any(case, is_end);
         let is_done = self.has_any(case, |reached| reached == Milestone::ProcedureEnd);
+        let is_begun = name == Milestone::IntoTheatre || self.has_any(case, |reached| !is_arrival(reached));
         is_out && name < Milestone::OutOfTheatre
-            || is_arrival(name) && (again || is_done)
-            || again && is_done && name < Milestone::ProcedureEnd
+            || is_done && (is_arrival(name) || again && name < Milestone::ProcedureEnd)
+            || again && is_arrival(name) && is_begun
     }
 
     fn case_at_hand(&self) -> Option<Token> {
@@ -148,7 +150,9 @@ impl CaseTracker {
 
     fn reach(&mut self, case: Token, name: Milestone, at: UtcMillis) -> Outcome {
         let is_first = !self.has_any(case, |_| true);
-        let out_of_order = if is_first { !is_arrival(name) } else { self.has_any(case, |reached| reached > name) };
+        // Some anaesthetise in a room of its own and some in the theatre, so arrivals have no order among themselves.
+        let is_late = self.has_any(case, |reached| reached > name && !is_arrival(reached));
+        let out_of_order = if is_first { !is_arrival(name) } else { is_late };
         self.remember(Pressed { case, milestone: Some(name), at });
         Outcome::Reached(MilestoneReached { case, name, out_of_order })
     }

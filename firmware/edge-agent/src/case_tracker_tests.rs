@@ -87,6 +87,18 @@ fn the_next_arrival_begins_the_next_case_though_nobody_pressed_out() {
 }
 
 #[test]
+fn an_anaesthetic_may_begin_before_the_theatre_or_in_it_and_be_pressed_again() {
+    check(&[
+        (M(IntoTheatre), "1 into_theatre"),
+        (M(AnaestheticStart), "1 anaesthetic_start"),
+        (M(AnaestheticStart), "1 anaesthetic_start at 120"),
+        (M(ProcedureStart), "1 procedure_start"),
+        (M(AnaestheticStart), "5 anaesthetic_start"),
+        (M(IntoTheatre), "5 into_theatre"),
+    ]);
+}
+
+#[test]
 fn what_a_finished_case_has_had_is_the_next_ones() {
     check(&[
         (M(IntoTheatre), "1 into_theatre"),

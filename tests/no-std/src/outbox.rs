@@ -179,6 +179,7 @@ impl Got {
             | Observation::Acquisition(_)
             | Observation::ExamStage(_)
             | Observation::PlanRevision(_)
+            | Observation::Remark(_)
             | Observation::Alive(_)
             | Observation::AgentStarted(_) => {}
         }
