@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use touchtime_tests::peer::{self, Peer, Running, await_that};
-use touchtime_tests::programs::touchtime;
+use touchtime_tests::programs::{run, touchtime};
 use touchtime_tests::web;
 
 /// A demo that plays 11 February 2022, ten minutes a second, once all its lists are on the board.
@@ -39,6 +39,32 @@ pub fn live_day() {
     }
     assert_eq!(web::get(port, "/lists/main.suite-9.2022-02-11.0700").0, 404);
     assert_eq!(web::get(port, "/healthz").0, 200);
+}
+
+pub fn forecasts_and_the_past() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_demo, port) = playing(dir.path());
+    await_that("a row says when its list is expected to end", || {
+        web::get(port, "/").1.contains("8 times in 10 between")
+    });
+    let (status, trends) = web::get(port, "/trends?period=week");
+    assert_eq!(status, 200);
+    for expected in ["Capped utilisation, 3 January 2022 to ", "Peers: upper quartile", "Hour by weekday"] {
+        assert!(trends.contains(expected), "{expected:?} is missing in:\n{trends}");
+    }
+    assert_eq!(web::get(port, "/spare-capacity").0, 200);
+    let (status, day) = web::get(port, "/daily?date=2022-02-10");
+    assert_eq!(status, 200);
+    let store = dir.path().join("demo");
+    let one_day = ["--from", "2022-02-10", "--to", "2022-02-10", "--format", "json", "--store"];
+    let said = run(touchtime().args(["report", "system"]).args(one_day).arg(&store)).good();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&said).expect("an array of rows");
+    let capped = format!("<b>{:.1} %</b>", 100.0 * rows[0]["capped_utilisation"].as_f64().expect("a share"));
+    let pack = ["pack", "daily", "--date", "2022-02-10", "--store"];
+    let file = run(touchtime().args(pack).arg(&store)).good();
+    for page in [&day, &file] {
+        assert!(page.contains("Thursday 10 February 2022") && page.contains(&capped), "{capped} in:\n{page}");
+    }
 }
 
 pub fn in_a_browser() {

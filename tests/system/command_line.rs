@@ -41,6 +41,46 @@ pub fn forecasts_are_tried() {
     assert!(nothing_left.err.contains("give fewer --fit-weeks"), "{}", nothing_left.err);
 }
 
+/// Lists of two cases of 50 minutes from 08:10 on, 20 minutes apart, in a plan of 08:00 to 12:00; and one like it to come.
+pub fn coming_lists_with_room_are_reported() {
+    use std::fmt::Write as _;
+    let dir = tempfile::tempdir().expect("a folder");
+    let (cases, mapping) = (dir.path().join("cases.csv"), dir.path().join("mapping.toml"));
+    let mut text = "id,room,start,minutes,in,out,from,to,specialty\n".to_owned();
+    let mut day = |date: &str, id: u32, done: bool| {
+        for (n, start, into, out) in [(0, "08:00", "08:10", "09:00"), (1, "09:00", "09:20", "10:10")] {
+            let (into, out) =
+                if done { (format!("{date} {into}"), format!("{date} {out}")) } else { Default::default() };
+            writeln!(text, "{},1,{date} {start},60,{into},{out},{date} 08:00,{date} 12:00,ENT", 2 * id + n)
+                .expect("a string takes everything");
+        }
+    };
+    for n in 1..=24 {
+        day(&format!("2022-01-{n:02}"), n, true);
+    }
+    day("2090-01-10", 90, false);
+    std::fs::write(&cases, text).expect("written");
+    std::fs::write(
+        &mapping,
+        "zone = \"Europe/London\"\nsite = \"main\"\nroom = { column = \"room\", prefix = \"th-\" }\ncase = \"id\"\n\
+         milestones = { into_theatre = \"in\", out_of_theatre = \"out\" }\n\
+         booking = { start = \"start\", minutes = \"minutes\", specialty = \"specialty\" }\n\
+         sessions = { from = \"columns\", start = \"from\", end = \"to\" }\n",
+    )
+    .expect("written");
+    let report = ["report", "spare-capacity", "--format", "json", "--cases"];
+    let said = run(touchtime().args(report).arg(&cases).arg("--mapping").arg(&mapping)).good();
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&said).expect("an array of rows");
+    assert_eq!(rows.len(), 1, "{said}");
+    let row = &rows[0];
+    assert_eq!(row["session_id"], "main.th-1.2090-01-10.0800");
+    let numbers = ["cases_booked", "free_min", "minutes_a_case", "whole_cases"].map(|name| row[name].as_f64());
+    assert_eq!(numbers, [Some(2.0), Some(110.0), Some(70.0), Some(1.0)], "{row}");
+    let hidden =
+        run(touchtime().args(report).arg(&cases).arg("--mapping").arg(&mapping).args(["--suppress-below", "8"]));
+    assert_eq!(hidden.code, Some(2), "{}", hidden.err);
+}
+
 pub fn explain_names_the_cases_of_no_list() {
     let dir = tempfile::tempdir().expect("a folder");
     let (cases, mapping) = (dir.path().join("cases.csv"), dir.path().join("mapping.toml"));

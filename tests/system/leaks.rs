@@ -63,6 +63,9 @@ pub fn put_all_beside(dir: &Path) {
     for id in ids {
         put(touchtime(), &["explain", &id, "--store", store]);
     }
+    for pack in ["daily", "monthly"] {
+        put(touchtime(), &["pack", pack, "--store", store]);
+    }
     for what in ["events", "sessions", "cases"] {
         for format in ["csv", "ndjson"] {
             put(touchtime(), &["export", what, "-", "--format", format, "--store", store]);

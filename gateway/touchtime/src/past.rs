@@ -102,19 +102,20 @@ impl Past {
         let mut state = self.state();
         let old = state.kept.as_ref().is_none_or(Kept::is_old);
         if old && !state.measuring {
-            state.measuring = true;
             let past = Arc::clone(self);
-            std::thread::spawn(move || past.measure_again());
+            let measuring = std::thread::Builder::new().name("past".to_owned()).spawn(move || past.measure_again());
+            match measuring {
+                Ok(_) => state.measuring = true,
+                Err(error) => tracing::error!(%error, "no thread to measure the lists of the past"),
+            }
         }
         state.kept.clone()
     }
 
     fn measure_again(&self) {
-        let measured = self.measure();
-        let mut state = self.state();
-        state.measuring = false;
-        match measured {
-            Ok(kept) => state.kept = Some(kept),
+        let _ended = Measuring(self);
+        match self.measure() {
+            Ok(kept) => self.state().kept = Some(kept),
             Err(error) => tracing::error!(error = format!("{error:#}"), "the lists of the past could not be measured"),
         }
     }
@@ -179,6 +180,15 @@ impl Past {
             since: steady_now(),
             took: begun.elapsed(),
         })
+    }
+}
+
+/// Measuring has ended when it is dropped, also if it was by a panic: the next one who asks starts it again.
+struct Measuring<'p>(&'p Past);
+
+impl Drop for Measuring<'_> {
+    fn drop(&mut self) {
+        self.0.state().measuring = false;
     }
 }
 

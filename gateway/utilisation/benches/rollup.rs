@@ -5,6 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use room_events::{Label, ListKind, Milestone, RoomId, RoomKind, SessionKey, SiteId, Token, TrustId, UtcMillis};
 use utilisation::facts::{Case, Plan, Room, RoomFacts, SessionPlan};
+use utilisation::forecast::Forecaster;
 use utilisation::result::SessionResult;
 use utilisation::rules::RuleSet;
 use utilisation::theatre::{Detail, TypicalHistory, fill_extra_cases, measure_room};
@@ -84,6 +85,14 @@ fn rollup(c: &mut Criterion) {
             measure_room(&room, black_box(&days), &rules, noon, Detail::Audit)
         });
     });
+
+    let lists = measure_room(&room, &all, &rules, later, Detail::Figures).sessions;
+    let forecaster = Forecaster::fit(&lists);
+    let (list, begun) = (&lists[1], lists[1].planned_start.plus_minutes(30));
+    c.bench_function("a forecast with four of five cases to come", |b| {
+        b.iter(|| forecaster.replay(black_box(list), begun));
+    });
+    c.bench_function("what forecasts are made from, 42 lists", |b| b.iter(|| Forecaster::fit(black_box(&lists))));
 
     let mut country = c.benchmark_group("the country");
     country.sample_size(10).throughput(Throughput::Elements(LISTS_OF_THE_COUNTRY as u64));

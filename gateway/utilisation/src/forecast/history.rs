@@ -198,7 +198,7 @@ fn enough(lengths: Option<&Vec<Length>>, likeness: Likeness) -> Option<&Vec<Leng
     lengths.filter(|lengths| lengths.len() >= least)
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "not longer than a year")]
+#[allow(clippy::cast_possible_truncation, reason = "not longer than a week")]
 fn as_minutes(minutes: f64) -> Minutes {
     Minutes::from_millis((minutes * 60_000.0).round() as i64)
 }

@@ -5,8 +5,8 @@
 
 /// At most so many points stand for earlier lengths; more would cost time and change no minute that is shown.
 const POINTS: usize = 25;
-/// A year in minutes: a length beyond it is a fault of its source, and no forecast.
-const LONGEST_MIN: f64 = 527_040.0;
+/// A week in minutes: a longer case or wait is a fault of its source, and would only make the sum slow.
+const LONGEST_MIN: f64 = 10_080.0;
 
 /// Chances of lengths in whole minutes; they add up to 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +84,7 @@ fn thinned(sorted: &[f64]) -> Vec<f64> {
     (0..POINTS).filter_map(|part| sorted.get((2 * part + 1) * sorted.len() / (2 * POINTS)).copied()).collect()
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "not longer than a year")]
+#[allow(clippy::cast_possible_truncation, reason = "not longer than a week")]
 fn whole(minutes: f64) -> i64 {
     minutes.round() as i64
 }
