@@ -12,6 +12,8 @@ use super::series::{Ground, Unit};
 
 /// More charts than this are no overview; the rest stand in the table.
 const MOST_CHARTS: usize = 32;
+/// The table of all units shows so many periods; each unit's own page has all of them.
+const MOST_PERIODS: usize = 26;
 /// Pixels between peers.
 const PEER_PX: usize = 34;
 
@@ -33,6 +35,34 @@ pub(crate) fn multiples(ground: &Ground<'_>, units: &[Unit]) -> Markup {
                 }
             }
             @if units.len() > MOST_CHARTS { p.tools { (units.len() - MOST_CHARTS) " more are in the tables; choose a site or a specialty to see their charts." } }
+            (table_of_periods(measure, units))
+        }
+    }
+}
+
+/// Every unit's latest periods; what is flagged is said in words.
+fn table_of_periods(measure: Measure, units: &[Unit]) -> Markup {
+    let mut periods: Vec<&str> =
+        units.iter().flat_map(|unit| &unit.series.chart.points).map(|point| point.period.as_str()).collect();
+    periods.sort_unstable();
+    periods.dedup();
+    let latest = &periods[periods.len().saturating_sub(MOST_PERIODS)..];
+    let point =
+        |unit: &Unit, period: &str| unit.series.chart.points.iter().find(|point| point.period == period).cloned();
+    html! {
+        details {
+            summary { "Table of the " (latest.len()) " latest of " (periods.len()) " periods" }
+            div.scroll { table {
+                thead { tr { th { "Unit" } @for period in latest { th.n { (period) } } } }
+                tbody { @for unit in units {
+                    tr { td { (unit.name) } @for period in latest {
+                        td.n { @if let Some(point) = point(unit, period) {
+                            @match point.value { Some(value) => (number(measure, value, 1)), None => "–" }
+                            @if let Some(mark) = point.mark { " " span.dim { (mark.verdict.name()) } }
+                        } }
+                    } }
+                } }
+            } }
         }
     }
 }

@@ -98,6 +98,16 @@ fn the_upper_quartile_is_named_and_narrowing_keeps_every_choice_in_the_address()
 }
 
 #[test]
+fn beside_the_charts_of_all_units_stands_a_table_of_their_latest_periods() {
+    let html = page("by=room&period=week");
+    let from = html.find("Table of the 12 latest of 12 periods").unwrap();
+    let table = html[from..].split("</table>").next().unwrap();
+    assert_eq!(table.matches("<th class=\"n\">2022-W").count(), 12);
+    assert!((1..=5).all(|room| table.contains(&format!("<td>Theatre {room}</td>"))), "{table}");
+    assert!(table.contains("<span class=\"dim\">improvement</span>"), "{table}");
+}
+
+#[test]
 fn a_week_that_is_not_over_is_named_and_not_plotted() {
     let mut history = past::weeks();
     history.today = history.today - chrono::Days::new(2);
