@@ -10,7 +10,7 @@ use utilisation::reasons::{Bar, Explained, pareto};
 use crate::corrections::{REASONS_FOR, about_in_words};
 use crate::shell::page;
 use crate::source::{Reasons, Source, SourceError};
-use crate::wording::{Local, count, long_date};
+use crate::wording::{Local, count, grouped, long_date, passed};
 
 /// Four weeks, unless the reader asks for others.
 const USUAL_DAYS: u64 = 27;
@@ -82,7 +82,7 @@ impl Choice {
 /// The page.
 pub(crate) fn reasons_page(choice: &Choice, reasons: &Reasons) -> Markup {
     let bars = pareto(choice.items(reasons));
-    let title = format!("Reasons for a {}", about_in_words(choice.about));
+    let title = format!("Reasons: {}", about_in_words(choice.about));
     let body = html! {
         div.read {
             header.head { div { div.crumb { a href="/" { "Board" } } h1 { (title) } } span.sp {}
@@ -136,6 +136,11 @@ fn filters(choice: &Choice, reasons: &Reasons) -> Markup {
     }
 }
 
+/// Whole minutes, `10,628`.
+fn in_thousands(minutes: Minutes) -> String {
+    grouped(passed(minutes))
+}
+
 fn table(choice: &Choice, bars: &[Bar]) -> Markup {
     let has_minutes = choice.about != RemarkAbout::Cancellation;
     let size = |bar: &Bar| if has_minutes { bar.minutes.as_f64() } else { f64::from(bar.times) };
@@ -145,7 +150,7 @@ fn table(choice: &Choice, bars: &[Bar]) -> Markup {
     let unexplained = bars.iter().filter(|bar| bar.reason.is_none()).map(|bar| bar.times).sum::<u32>();
     html! {
         p.lede {
-            (count(times, "time", "times")) @if has_minutes { ", " (minutes) " min" }
+            (count(times, "time", "times")) @if has_minutes { ", " (in_thousands(minutes)) " min" }
             @if unexplained > 0 { "; of " (unexplained) " nobody has said why" } "."
         }
         div.scroll { table.pareto {
@@ -155,7 +160,7 @@ fn table(choice: &Choice, bars: &[Bar]) -> Markup {
                     tr {
                         td { @match &bar.reason { Some(reason) => (reason), None => span.dim { "nobody said" }, } }
                         td.n { (bar.times) }
-                        @if has_minutes { td.n { (bar.minutes) } }
+                        @if has_minutes { td.n { (in_thousands(bar.minutes)) } }
                         td.bar { svg height="18" width="100%" aria-hidden="true" {
                             rect x="0" y="2" height="14" width=(format!("{:.2}%", 100.0 * size(bar) / most)) class=(if bar.reason.is_some() { "f-proc s-edge" } else { "f-unk s-unk" }) {}
                         } }
