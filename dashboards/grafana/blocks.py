@@ -15,6 +15,12 @@ DAY_CASE_TARGET = 0.85
 SCANS_PER_HOUR = {"ct": 4, "mri": 2.5, "nous": 3}
 
 
+# Names of sites and rooms are each trust's own: whatever is told apart by them is told apart by the trust.
+BY_ROOM = '"trust", "site", "room"'
+ROOM_NAMED = "$tag_trust $tag_site $tag_room"
+OF_ROOM = {"trust": ("Trust", TEXT), "site": ("Site", TEXT), "room": ("Room", TEXT)}
+
+
 def matches(*names):
     """Rows of what the variables of these names select; a tag that a row does not have is no reason to leave it out."""
     return " AND ".join(f'"{name}" =~ /^${name}$/' for name in names)
@@ -73,7 +79,7 @@ def link(title, url):
 
 
 TO_AUDIT = [
-    link("Open this list", dashboard_url("touchtime-audit", "var-session=${__value.raw}")),
+    link("Open this list", dashboard_url("touchtime-audit", "var-trust=${__data.fields.trust}", "var-session=${__value.raw}")),
     link("Open the collector's audit page", "${collector}/lists/${__value.raw}"),
 ]
 

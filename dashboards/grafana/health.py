@@ -1,7 +1,8 @@
 """What the figures rest on: data quality, and how the system is."""
 
 from blocks import (
-    BLUE, COUNT, GREY, INK, MINUTES, ORANGE, RED, SECONDS, SHARE, TEXT, TO_AUDIT, Dashboard, at_least, bars, lines, marked,
+    BLUE, BY_ROOM, COUNT, GREY, INK, MINUTES, OF_ROOM, ORANGE, RED, ROOM_NAMED, SECONDS, SHARE, TEXT, TO_AUDIT, Dashboard, at_least,
+    bars, lines, marked,
     matches, none_is_good, query, rows, stat, steps, tag_variable, timeline, value_map,
 )
 from theatres import LISTS, MEASURED, VARIABLES
@@ -41,15 +42,15 @@ def quality():
     board.add(rows(
         "Lists with flags", "Every list with a quality flag; the words are explained in docs/measures.md.",
         f'''SELECT "session_id", "flags", "quality", "unknown_min", "state" FROM "touchtime_list" WHERE {LISTS} AND "flags" > 0
-            GROUP BY "site", "room", "specialty"''',
-        {"session_id": ("List", TEXT, {"links": TO_AUDIT}), "site": ("Site", TEXT), "room": ("Room", TEXT),
+            GROUP BY {BY_ROOM}, "specialty"''',
+        {"session_id": ("List", TEXT, {"links": TO_AUDIT}), **OF_ROOM,
          "specialty": ("Specialty", TEXT), "flags": ("Flags", COUNT), "quality": ("Which", TEXT),
          "unknown_min": ("Unknown", MINUTES), "state": ("State", TEXT), "Time": ("Planned start", "dateTimeAsIso")},
         sort="-Flags", no_value="none"), 14, 10)
     board.add(bars(
         "Unknown time by room", "sum(unknown_min) / sum(planned_min) of each room's measured lists.",
         query(f'''SELECT sum("unknown_min") / sum("planned_min") AS "unknown" FROM "touchtime_list" WHERE {MEASURED}
-                  GROUP BY "site", "room"''', alias="$tag_site $tag_room"),
+                  GROUP BY {BY_ROOM}''', alias=ROOM_NAMED),
         SHARE, thresholds=steps((None, BLUE), (0.02, ORANGE)), low=0, decimals=2), 10, 10)
     board.section("Scanners")
     board.add(stat(
@@ -63,7 +64,7 @@ def quality():
     board.add(bars(
         "Watched by scanner", "Of the operational time, what was observed: sum(observed_min) / sum(elapsed_min).",
         query(f'''SELECT sum("observed_min") / sum("elapsed_min") AS "watched" FROM "touchtime_scan_session" WHERE {SCANS}
-                  AND "elapsed_min" > 0 GROUP BY "site", "room"''', alias="$tag_site $tag_room"),
+                  AND "elapsed_min" > 0 GROUP BY {BY_ROOM}''', alias=ROOM_NAMED),
         SHARE, thresholds=at_least(0.9), low=0, high=1, decimals=1), 14, 7)
     board.section("Held back")
     board.add(lines(
@@ -71,7 +72,8 @@ def quality():
         their agent declared lost: last(quarantined), last(conflicts), last(gone).""",
         query(f'''SELECT last("quarantined") AS "quarantined", last("conflicts") AS "conflicts", last("gone") AS "gone"
                   FROM "touchtime_store" WHERE {matches("trust")} AND $timeFilter
-                  GROUP BY time($__interval), "collector" fill(none)''', alias="$tag_collector $col"), COUNT), 24, 8)
+                  GROUP BY time($__interval), "trust", "collector" fill(none)''', alias="$tag_trust $tag_collector $col"),
+        COUNT), 24, 8)
     return board
 
 
@@ -83,7 +85,7 @@ ONLINE = value_map(c0=("away", ORANGE), c1=("online", BLUE))
 def each_agent(field, name, function="max"):
     """A field of each agent over time."""
     return query(f'''SELECT {function}("{field}") AS "{name}" FROM "touchtime_agent" WHERE {AGENTS}
-                     GROUP BY time($__interval), "agent" fill(none)''', alias="$tag_agent")
+                     GROUP BY time($__interval), "trust", "site", "agent" fill(none)''', alias="$tag_trust $tag_site $tag_agent")
 
 
 def system():
@@ -116,11 +118,12 @@ def system():
     board.add(stat(
         "Quarantined", "Messages and events in quarantine, of each collector: last(quarantined).",
         query(f'''SELECT last("quarantined") AS "quarantined" FROM "touchtime_store" WHERE {matches("trust")} AND $timeFilter
-                  GROUP BY "collector"''', alias="$tag_collector"), COUNT, thresholds=none_is_good()), 4, 5)
+                  GROUP BY "trust", "collector"''', alias="$tag_trust $tag_collector"), COUNT, thresholds=none_is_good()), 4, 5)
     board.add(stat(
         "Collectors at the broker", "1 while the collector is connected to its broker, at its last word: last(connected).",
         query(f'''SELECT last("connected") AS "connected" FROM "touchtime_store" WHERE {matches("trust")} AND $timeFilter
-                  GROUP BY "collector"''', alias="$tag_collector"), "bool_yes_no", thresholds=steps((None, RED), (1, BLUE))), 4, 5)
+                  GROUP BY "trust", "collector"''', alias="$tag_trust $tag_collector"), "bool_yes_no",
+        thresholds=steps((None, RED), (1, BLUE))), 4, 5)
     board.add(timeline(
         "Agents", "Whether the broker held each agent for connected, once a minute: online.",
         each_agent("online", "online", "min"), ONLINE), 12, 8)

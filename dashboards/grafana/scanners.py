@@ -1,7 +1,8 @@
 """Scanners: live and trends."""
 
 from blocks import (
-    BLUE, COUNT, GREY, INK, MINUTES, ORANGE, PER_HOUR, PINK, SCANS_PER_HOUR, SHARE, TEXT, Dashboard, at_least, bars, dashboard_url,
+    BLUE, BY_ROOM, COUNT, GREY, INK, MINUTES, OF_ROOM, ORANGE, PER_HOUR, PINK, ROOM_NAMED, SCANS_PER_HOUR, SHARE, TEXT, Dashboard,
+    at_least, bars, dashboard_url,
     histogram, lines, link, marked, matches, none_is_good, planned_starts, query, rows, stat, steps, tag_variable, timeline,
     value_map,
 )
@@ -61,14 +62,14 @@ def live():
     board.add(timeline(
         "Scanners", "What each scanner did, from its performed steps: the state holds until the next one. Marks are planned starts.",
         query(f'''SELECT "state_code" FROM "touchtime_room_state" WHERE {PLACE} AND "room_kind" =~ /^(mri|ct|nous|echo)$/
-                  AND $timeFilter GROUP BY "site", "room"''', alias="$tag_site $tag_room"), STATES), 24, 8)
+                  AND $timeFilter GROUP BY {BY_ROOM}''', alias=ROOM_NAMED), STATES), 24, 8)
     board.add(rows(
         "Sessions", """Each session of the day. Exams an hour are 60 x exams / observed_min of the session, of which enough was
         observed for a rate only where Enough observed is yes.""",
         f'''SELECT "session_id", "state", "exams", 60 * "exams" / "observed_min" AS "rate", "target_per_hour", "short_of_target",
             "enough_observed", "changeovers", "first_scan_delay_min", "unknown_min", "did_not_attend", "quality"
-            FROM "touchtime_scan_session" WHERE {SESSIONS} AND "observed_min" > 0 GROUP BY "site", "room", "room_kind"''',
-        {"session_id": ("Session", TEXT), "site": ("Site", TEXT), "room": ("Scanner", TEXT, {"links": TO_TRENDS}),
+            FROM "touchtime_scan_session" WHERE {SESSIONS} AND "observed_min" > 0 GROUP BY {BY_ROOM}, "room_kind"''',
+        {"session_id": ("Session", TEXT), **OF_ROOM, "room": ("Scanner", TEXT, {"links": TO_TRENDS}),
          "room_kind": ("Kind", TEXT), "state": ("State", TEXT), "exams": ("Exams", COUNT),
          "rate": ("An hour", PER_HOUR, {"decimals": 2}), "target_per_hour": ("Target", PER_HOUR),
          "short_of_target": ("Short by", COUNT, marked(none_is_good())),
@@ -84,7 +85,7 @@ def live():
     board.add(bars(
         "Changeover by scanner", "Mean known changeover: sum(changeover_min) / sum(changeovers).",
         query(f'''SELECT sum("changeover_min") / sum("changeovers") AS "changeover" FROM "touchtime_scan_session"
-                  WHERE {SESSIONS} AND "changeovers" > 0 GROUP BY "site", "room"''', alias="$tag_site $tag_room"),
+                  WHERE {SESSIONS} AND "changeovers" > 0 GROUP BY {BY_ROOM}''', alias=ROOM_NAMED),
         MINUTES, low=0, decimals=1), 12, 8)
     return board
 
@@ -119,8 +120,8 @@ def trends():
         of three near a limit, a shift of 7.""",
         f'''SELECT "value", "centre", "special_cause", "rule", "assurance", "lists" FROM "touchtime_trend" WHERE "present" = 1
             AND "special_cause" != 0 AND "measure" = 'exams_per_hour' AND {PLACE} AND $timeFilter
-            GROUP BY "site", "room", "room_kind"''',
-        {"Time": ("Month from", "dateTimeAsIso"), "site": ("Site", TEXT), "room": ("Scanner", TEXT), "room_kind": ("Kind", TEXT),
+            GROUP BY {BY_ROOM}, "room_kind"''',
+        {"Time": ("Month from", "dateTimeAsIso"), **OF_ROOM, "room_kind": ("Kind", TEXT),
          "value": ("An hour", PER_HOUR, {"decimals": 2}), "centre": ("Centre", PER_HOUR, {"decimals": 2}),
          "special_cause": ("Signal", COUNT, {"mappings": SIGNALS}), "rule": ("Rule", TEXT),
          "assurance": ("Target", COUNT), "lists": ("Sessions", COUNT)}, no_value="none"), 12, 9)
@@ -133,12 +134,12 @@ def trends():
     board.add(bars(
         "Exams against the target", "sum(exams) / sum(target_exams) of each scanner's sessions with a target.",
         query(f'''SELECT sum("exams") / sum("target_exams") AS "of target" FROM "touchtime_scan_session"
-                  WHERE {OBSERVED} AND "has_target" = 1 GROUP BY "site", "room"''', alias="$tag_site $tag_room"),
+                  WHERE {OBSERVED} AND "has_target" = 1 GROUP BY {BY_ROOM}''', alias=ROOM_NAMED),
         SHARE, thresholds=at_least(1), low=0, decimals=0), 8, 9)
     board.add(bars(
         "Occupied", "Time in steps over operational time: sum(occupied_min) / sum(operational_min) of each scanner.",
         query(f'''SELECT sum("occupied_min") / sum("operational_min") AS "occupied" FROM "touchtime_scan_session"
-                  WHERE {OBSERVED} AND "operational_min" > 0 GROUP BY "site", "room"''', alias="$tag_site $tag_room"),
+                  WHERE {OBSERVED} AND "operational_min" > 0 GROUP BY {BY_ROOM}''', alias=ROOM_NAMED),
         SHARE, low=0, high=1, decimals=0), 8, 9)
     board.add(histogram(
         "First scan", "Minutes from the planned start to the first scan, where it is known; negative when it was earlier.",

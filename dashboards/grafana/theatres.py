@@ -1,7 +1,8 @@
 """Theatres: live, trends, variation, one list."""
 
 from blocks import (
-    BLUE, COUNT, DAY_CASE_TARGET, GREY, INK, MINUTES, ORANGE, PINK, RED, SHARE, SKY, TEXT, TO_AUDIT, UTILISATION_TARGET,
+    BLUE, BY_ROOM, COUNT, DAY_CASE_TARGET, GREY, INK, MINUTES, OF_ROOM, ORANGE, PINK, RED, ROOM_NAMED, SHARE, SKY, TEXT, TO_AUDIT,
+    UTILISATION_TARGET,
     Dashboard, at_least, bars, choice, dashboard_url, histogram, lines, link, marked, matches, none_is_good, note, override,
     planned_starts, query, query_variable, rows, stat, steps, table, tag_variable, timeline, value_map,
 )
@@ -65,15 +66,15 @@ def live():
         "Rooms", "What each room did, from its cases' milestones: the state holds until the next one. "
         "Marks are planned starts.",
         query(f'''SELECT "state_code" FROM "touchtime_room_state" WHERE "room_kind" =~ /^(theatre|cath_lab|endoscopy)$/
-                  AND {PLACE} AND $timeFilter GROUP BY "site", "room"''', alias="$tag_site $tag_room"), STATES), 24, 9)
+                  AND {PLACE} AND $timeFilter GROUP BY {BY_ROOM}''', alias=ROOM_NAMED), STATES), 24, 9)
     board.add(rows(
         "Lists", """Each list of the day. Utilisation is counted_min / planned_min of the list; a list without a plan has
         none and is left out. Follow the id to its arithmetic.""",
         f'''SELECT "session_id", "state", "counted_min" / "planned_min" AS "utilisation", "planned_min", "remaining_min",
             "late_start_min", "overrun_min", "cases_completed", "cases_booked", "quality"
-            FROM "touchtime_list" WHERE {LISTS} AND "planned_min" > 0 GROUP BY "site", "room", "specialty", "list_kind"''',
-        ONE_LIST | {
-            "site": ("Site", TEXT), "room": ("Room", TEXT), "specialty": ("Specialty", TEXT), "list_kind": ("Kind", TEXT),
+            FROM "touchtime_list" WHERE {LISTS} AND "planned_min" > 0 GROUP BY {BY_ROOM}, "specialty", "list_kind"''',
+        ONE_LIST | OF_ROOM | {
+            "specialty": ("Specialty", TEXT), "list_kind": ("Kind", TEXT),
             "state": ("State", TEXT), "utilisation": ("Utilisation so far", SHARE, {"decimals": 1}),
             "planned_min": ("Planned", MINUTES), "remaining_min": ("Still to come", MINUTES),
             "late_start_min": ("Late start", MINUTES, marked(steps((None, INK), (10, ORANGE)))),
@@ -83,15 +84,15 @@ def live():
     board.add(bars(
         "Utilisation so far by room", f"{COUNTED} sum(counted_min) / sum(planned_min) of each room; the target is 85 %.",
         query(f'''SELECT sum("counted_min") / sum("planned_min") AS "so far" FROM "touchtime_list"
-                  WHERE {SO_FAR} AND {ELECTIVE} GROUP BY "site", "room"''', alias="$tag_site $tag_room"),
+                  WHERE {SO_FAR} AND {ELECTIVE} GROUP BY {BY_ROOM}''', alias=ROOM_NAMED),
         SHARE, thresholds=at_least(UTILISATION_TARGET), low=0, high=1, decimals=1), 8, 9)
     board.add(rows(
         "Due and not begun",
         """Running lists without a started case, and how far they are past the planned start: planned_min - remaining_min. The
         late start itself is known with the first case.""",
         f'''SELECT "session_id", "planned_min" - "remaining_min" AS "late", "quality" FROM "touchtime_list" WHERE {LISTS}
-            AND "running" = 1 AND "cases_started" = 0 GROUP BY "site", "room"''',
-        ONE_LIST | {"site": ("Site", TEXT), "room": ("Room", TEXT),
+            AND "running" = 1 AND "cases_started" = 0 GROUP BY {BY_ROOM}''',
+        ONE_LIST | OF_ROOM | {
                     "late": ("Past the start", MINUTES, {"decimals": 0} | marked(steps((None, INK), (10, ORANGE)))),
                     "quality": ("Quality", TEXT)},
         sort="-Past the start", no_value="none"), 8, 9)
@@ -103,8 +104,8 @@ def live():
         f'''SELECT "session_id", "over" FROM (SELECT "session_id",
             ("cases_booked" - "cases_cancelled_on_day" - "cases_started") * "touch_min" / "cases_started" - "remaining_min"
             AS "over" FROM "touchtime_list" WHERE {LISTS} AND "running" = 1 AND "cases_started" > 0
-            GROUP BY "site", "room") WHERE "over" > 0 GROUP BY "site", "room"''',
-        ONE_LIST | {"site": ("Site", TEXT), "room": ("Room", TEXT), "over": ("Over by at least", MINUTES, {"decimals": 0})},
+            GROUP BY {BY_ROOM}) WHERE "over" > 0 GROUP BY {BY_ROOM}''',
+        ONE_LIST | OF_ROOM | {"over": ("Over by at least", MINUTES, {"decimals": 0})},
         sort="-Over by at least", no_value="none"), 8, 9)
     return board
 
@@ -116,7 +117,7 @@ def xmr(name, title, grouping, unit, variable, more, **options):
     where = f"""WHERE "present" = 1 AND "grouping" = '{grouping}' AND "measure" = '{variable}' AND {more}
                 AND {matches(*by)} AND $timeFilter"""
     tags = ", ".join(f'"{tag}"' for tag in (*by, "room_kind", "list_kind"))
-    series = " ".join(f"$tag_{tag}" for tag in by[1:] or by)
+    series = " ".join(f"$tag_{tag}" for tag in by)
     made = lines(
         title, f"""{name}: each point is one period that is over, computed as `touchtime report` does. Process limits: centre
         (mean since the last rebase) +/- 2.66 x mean moving range; fewer than 12 points give trial limits, fewer than 2 none.
@@ -208,8 +209,8 @@ def trends():
         7, two of three near a limit, a shift of 7. 1 is an improvement, -1 a concern, 2 neither.""",
         f'''SELECT "value", "centre", "special_cause", "rule", "lists" FROM "touchtime_trend" WHERE "present" = 1
             AND "special_cause" != 0 AND "measure" = 'capped_utilisation' AND {OF_PERIOD} AND {matches("trust")}
-            AND $timeFilter GROUP BY "grouping", "site", "room", "specialty"''',
-        {"Time": ("Period from", "dateTimeAsIso"), "grouping": ("By", TEXT), "site": ("Site", TEXT), "room": ("Room", TEXT),
+            AND $timeFilter GROUP BY "grouping", {BY_ROOM}, "specialty"''',
+        {"Time": ("Period from", "dateTimeAsIso"), "grouping": ("By", TEXT), **OF_ROOM,
          "specialty": ("Specialty", TEXT), "value": ("Value", SHARE, {"decimals": 1}),
          "centre": ("Centre", SHARE, {"decimals": 1}),
          "special_cause": ("Signal", COUNT, {"mappings": SIGNALS}), "rule": ("Rule", TEXT), "lists": ("Lists", COUNT)},
@@ -256,13 +257,13 @@ def variation():
     )
     chosen = f"""WHERE "present" = 1 AND "grouping" = '$grouping' AND "measure" = 'capped_utilisation' AND {BY_MONTH}
                  AND {PLACE} AND $timeFilter"""
-    units = '"trust", "site", "room", "specialty"'
+    units = f'{BY_ROOM}, "specialty"'
     board.add(rows(
         "Latest month", """Capped utilisation of each unit's latest month that is over, with its quartile among its peers of
         that month (4 is the best; 0: fewer than 4 peers). Quartiles are of type 7, as in `touchtime report`.""",
         f'''SELECT last("value") AS "value", "quartile", "peers", "peers_lower_quartile", "peers_median",
             "peers_upper_quartile", "assurance", "lists" FROM "touchtime_trend" {chosen} GROUP BY {units}''',
-        {"Time": ("Month from", "dateTimeAsIso"), "trust": ("Trust", TEXT), "site": ("Site", TEXT), "room": ("Room", TEXT),
+        {"Time": ("Month from", "dateTimeAsIso"), **OF_ROOM,
          "specialty": ("Specialty", TEXT),
          "value": ("Capped utilisation", SHARE, {"decimals": 1} | marked(at_least(UTILISATION_TARGET))),
          "quartile": ("Quartile", COUNT, {"mappings": QUARTILES}), "peers": ("Peers", COUNT),
@@ -281,18 +282,18 @@ def variation():
     board.add(lines(
         "Units by month", "Capped utilisation of each unit in each month that is over.",
         query(f'SELECT "value" FROM "touchtime_trend" {chosen} GROUP BY {units}',
-              alias="$tag_site $tag_room $tag_specialty"), SHARE,
+              alias=f"{ROOM_NAMED} $tag_specialty"), SHARE,
         thresholds=at_least(UTILISATION_TARGET), target=True), 12, 9)
     board.section("Over the whole time: quotients of sums")
-    for tag, word in (("site", "Sites"), ("room", "Rooms"), ("specialty", "Specialties")):
-        by = '"site", "room"' if tag == "room" else f'"{tag}"'
+    for tags in (("trust",), ("trust", "site"), ("trust", "site", "room"), ("trust", "specialty")):
+        word, tag, by = GROUPINGS[tags[-1]], tags[-1], ", ".join(f'"{tag}"' for tag in tags)
         board.add(bars(
             word, f"""sum(counted_min) / sum(planned_min) of measured lists of operating theatres by {tag} over the chosen
             time; the target of 85 % is for elective lists.""",
             query(f'''SELECT sum("counted_min") / sum("planned_min") AS "capped" FROM "touchtime_list" WHERE {MEASURED}
                       AND {THEATRES} GROUP BY {by}''',
-                  alias="$tag_site $tag_room" if tag == "room" else f"$tag_{tag}"),
-            SHARE, thresholds=at_least(UTILISATION_TARGET), low=0, high=1, decimals=2), 8, 10)
+                  alias=" ".join(f"$tag_{tag}" for tag in tags)),
+            SHARE, thresholds=at_least(UTILISATION_TARGET), low=0, high=1, decimals=2), 6, 10)
     return board
 
 
@@ -300,7 +301,8 @@ QUARTILES = value_map(c0=("fewer than 4 peers", GREY), c1=("1 (lowest)", ORANGE)
                       c4=("4 (best)", BLUE))
 ASSURANCE = value_map(c0=("none", GREY), c1=("will pass", BLUE), m1=("will fail", ORANGE), c2=("hit or miss", INK))
 
-ONE = "\"sessions\" = 1 AND \"session_id\" = '$session'"
+# Two trusts may have a list of one id.
+ONE = f"\"sessions\" = 1 AND {matches('trust')} AND \"session_id\" = '$session'"
 
 
 def audit():
@@ -308,8 +310,8 @@ def audit():
     board = Dashboard(
         "touchtime-audit", "Touchtime: one list",
         "The arithmetic of one list. Each case's stamps with their sources are on the collector's audit page.",
-        variables=[*VARIABLES, query_variable("session", "List", f'''SELECT DISTINCT("session_id") FROM "touchtime_list"
-                   WHERE {LISTS}''')],
+        variables=[tag_variable("trust", "Trust", "touchtime_list", multi=False), *VARIABLES[1:],
+                   query_variable("session", "List", f'SELECT DISTINCT("session_id") FROM "touchtime_list" WHERE {LISTS}')],
         times=("now-7d", "now+1d"),
     )
 
@@ -341,15 +343,15 @@ def audit():
         planned_min (may exceed 100 %), duration = capped_duration_min / planned_min; and the rule set of the headline.""",
         f'''SELECT "session_id", "state", "capped_min" / "planned_min" AS "window", "capped_sum_min" / "planned_min" AS "sum",
             "capped_duration_min" / "planned_min" AS "duration", "quality" FROM "touchtime_list"
-            WHERE {ONE} AND "planned_min" > 0 AND $timeFilter GROUP BY "rule_set", "specialty"''',
-        ONE_LIST | {"Time": ("Planned start", "dateTimeAsIso"), "rule_set": ("Rule set", TEXT), "specialty": ("Specialty", TEXT),
+            WHERE {ONE} AND "planned_min" > 0 AND $timeFilter GROUP BY {BY_ROOM}, "rule_set", "specialty"''',
+        ONE_LIST | OF_ROOM | {"Time": ("Planned start", "dateTimeAsIso"), "rule_set": ("Rule set", TEXT), "specialty": ("Specialty", TEXT),
                     "state": ("State", TEXT), "window": ("Window", SHARE, {"decimals": 2}),
                     "sum": ("Sum", SHARE, {"decimals": 2}), "duration": ("Duration", SHARE, {"decimals": 2}),
                     "quality": ("Quality flags", TEXT)}), 24, 5)
     board.add(timeline(
         "The room", "What the room did: set the time range to the list's day. The state holds until the next one.",
-        query(f'''SELECT "state_code" FROM "touchtime_room_state" WHERE {PLACE} AND $timeFilter GROUP BY "site", "room"''',
-              alias="$tag_site $tag_room"), STATES), 24, 7)
+        query(f'''SELECT "state_code" FROM "touchtime_room_state" WHERE {PLACE} AND $timeFilter GROUP BY {BY_ROOM}''',
+              alias=ROOM_NAMED), STATES), 24, 7)
     board.add(note(
         "Down to each case", "Where to find the stamps behind the figures.",
         "[The collector's audit page of `$session`](${collector}/lists/$session) shows each case's stamps with source and "

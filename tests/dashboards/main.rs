@@ -131,7 +131,7 @@ fn the_data_source_is_always_a_variable() {
 
 #[test]
 fn variables_are_there_follow_the_time_range_and_are_the_only_ones_used() {
-    const OF_GRAFANA: [&str; 4] = ["timeFilter", "__interval", "__url_time_range", "__value"];
+    const OF_GRAFANA: [&str; 5] = ["timeFilter", "__interval", "__url_time_range", "__value", "__data"];
     for dashboard in dashboards() {
         let names: BTreeSet<&str> = dashboard.variables().iter().filter_map(|it| it["name"].as_str()).collect();
         for expected in ["datasource", "trust", "site", "room", "collector"] {
@@ -200,6 +200,37 @@ fn what_is_no_more_is_left_out_and_no_ratio_is_averaged() {
         assert!(text.contains(condition), "{place}: {condition} is missing in {text}");
         assert!(text.contains("$timeFilter"), "{place}: {text}");
         assert!(!text.to_lowercase().contains("mean("), "{place}: {text}");
+    }
+}
+
+/// Sites, rooms, agents and collectors have their names from their trust: two trusts may use the same.
+#[test]
+fn whoever_groups_by_site_or_room_groups_by_trust() {
+    let mut grouped = 0;
+    for Asked { place, text } in every_query() {
+        for clause in text.split("GROUP BY ").skip(1) {
+            let tags =
+                clause.strip_prefix("time(").and_then(|rest| rest.split_once(')')).map_or(clause, |(_, rest)| rest);
+            let tags = tags.split([')', '(']).next().unwrap();
+            if ["site", "room", "specialty", "agent", "collector"]
+                .iter()
+                .any(|tag| tags.contains(&format!("\"{tag}\"")))
+            {
+                assert!(tags.contains("\"trust\""), "{place}: {text}");
+                grouped += 1;
+            }
+        }
+    }
+    assert!(grouped > 30, "only {grouped}");
+    for dashboard in dashboards() {
+        for panel in dashboard.pictures() {
+            for alias in panel["targets"].as_array().into_iter().flatten().filter_map(|it| it["alias"].as_str()) {
+                let of_a_trust = ["$tag_site", "$tag_room ", "$tag_agent", "$tag_collector", "$tag_specialty"];
+                if alias.ends_with("$tag_room") || of_a_trust.iter().any(|tag| alias.contains(tag)) {
+                    assert!(alias.contains("$tag_trust"), "{}: {alias}", dashboard.place(panel));
+                }
+            }
+        }
     }
 }
 

@@ -266,13 +266,13 @@ const SCANNER_SPLITS: Rules = Rules {
 
 const PROTOCOLS: Rules = Rules {
     basis: "steps",
-    open: &["protocol"],
+    open: &["protocol", "trust"],
     people: &["steps"],
     rates: &[],
     about: &[],
     of_all: &[],
     never: &[],
-    totals: &[&[]],
+    totals: &[&["trust"], &[]],
 };
 
 const WAITS: Rules = Rules {
@@ -473,6 +473,7 @@ mod tests {
             .map(|steps| {
                 vec![
                     ("protocol", Value::Text("knee")),
+                    ("trust", Value::Text("north")),
                     ("steps", Value::Count(*steps)),
                     ("mean_min", Value::Number(20.5)),
                     ("duration_spread", Value::Absent),
@@ -485,7 +486,7 @@ mod tests {
             value.write_csv(&mut out);
             String::from_utf8(out).unwrap()
         };
-        rows.iter().map(|row| format!("{} {}", text(&row[1].1), text(&row[2].1))).collect()
+        rows.iter().map(|row| format!("{} {}", text(&row[2].1), text(&row[3].1))).collect()
     }
 
     #[test]

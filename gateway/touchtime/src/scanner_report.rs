@@ -226,7 +226,7 @@ fn write(
         By::Protocol => {
             let spreads = duration_spread(sessions, settings.scanner.spread_min_n);
             let rows: Vec<Row<'_>> = spreads.iter().map(spread_row).collect();
-            write(&tables::PROTOCOLS, rows, SPREAD_TABLE)?;
+            write(&tables::PROTOCOLS, rows, &with_trust(spreads.iter().map(|spread| &spread.trust), SPREAD_TABLE))?;
         }
     }
     Ok(())

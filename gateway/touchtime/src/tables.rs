@@ -348,7 +348,7 @@ pub static SCANNER_SPLITS: Table = Table {
 };
 /// Protocols.
 pub static PROTOCOLS: Table =
-    Table { name: "protocols", about: "a protocol of the scanners", header: SPREAD_COLUMNS, own: &[PROTOCOL] };
+    Table { name: "protocols", about: "a protocol of a trust's scanners", header: SPREAD_COLUMNS, own: &[PROTOCOL] };
 /// Coming lists with room.
 pub static SPARE: Table = Table {
     name: "spare-capacity",

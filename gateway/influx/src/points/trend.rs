@@ -84,15 +84,13 @@ pub fn theatre(sessions: &[SessionResult], rules: &RuleSet, targets: &Targets, t
 /// Exams an hour of each scanner, by month.
 pub fn scanners(sessions: &[ScannerSession], targets: &Targets, today: NaiveDate) -> Vec<Series> {
     let mut groups: BTreeMap<Of, Vec<ScannerAggregate>> = BTreeMap::new();
-    let trust = sessions.first().map(|session| session.trust.to_string()).unwrap_or_default();
-    let rules = sessions.first().map(|session| session.rule_set.clone()).unwrap_or_default();
     for row in scanner::aggregate(sessions, scanner::By::RoomMonth) {
         let of = vec![
-            ("trust", trust.clone()),
+            ("trust", row.trust.clone()),
             ("site", row.site.clone().unwrap_or_default()),
             ("room", row.room.clone().unwrap_or_default()),
             ("room_kind", row.room_kind.name().to_owned()),
-            ("rule_set", rules.clone()),
+            ("rule_set", row.rule_set.clone()),
         ];
         groups.entry(Of(of)).or_default().push(row);
     }

@@ -258,7 +258,7 @@ pub fn scanner_hour_row<'r>(room: &'r Room, hour: &HourResult) -> Row<'r> {
 }
 
 /// The header of the rows of protocols: only append.
-pub const SPREAD_COLUMNS: &[&str] = &["protocol", "steps", "mean_min", "duration_spread"];
+pub const SPREAD_COLUMNS: &[&str] = &["protocol", "steps", "mean_min", "duration_spread", "trust"];
 
 /// A protocol's values under [`SPREAD_COLUMNS`].
 pub fn spread_row(spread: &ProtocolSpread) -> Row<'_> {
@@ -269,6 +269,7 @@ pub fn spread_row(spread: &ProtocolSpread) -> Row<'_> {
             count(spread.steps),
             Value::Number(spread.mean),
             spread.spread.map_or(Value::Absent, Value::Number),
+            Value::Text(spread.trust.as_str()),
         ],
     )
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use room_events::{Label, RoomKind, Token};
+use room_events::{Label, RoomKind, Token, TrustId};
 
 use super::result::{ExamResult, ExamState, ScannerSession, per_hour};
 use crate::quantity::{Minutes, Ratio};
@@ -32,6 +32,8 @@ pub struct ScannerAggregate {
     pub room: Option<String>,
     /// Trust.
     pub trust: String,
+    /// The rule set of the first session.
+    pub rule_set: String,
     /// What the rooms are.
     pub room_kind: RoomKind,
     /// `2026-01`; absent for all dates.
@@ -236,6 +238,7 @@ impl ScannerAggregate {
             site,
             room,
             trust: first.trust.to_string(),
+            rule_set: first.rule_set.clone(),
             room_kind: first.room_kind,
             month,
             sessions: 0,
@@ -338,6 +341,8 @@ fn not_seen<'s>(session: &'s ScannerSession, seen: &mut HashSet<Once<'s>>) -> u3
 /// How much the durations of a protocol's completed steps vary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProtocolSpread {
+    /// The trust whose scanners they are: trusts may use one name for different protocols.
+    pub trust: TrustId,
     /// The protocol; absent for steps without one.
     pub protocol: Option<Label>,
     /// Completed steps with a known end.
@@ -348,25 +353,26 @@ pub struct ProtocolSpread {
     pub spread: Option<f64>,
 }
 
-/// The spread of durations by protocol, in order of protocol; it needs `min_n` steps.
+/// The spread of durations by protocol, in order of trust and protocol; it needs `min_n` steps.
 pub fn duration_spread(sessions: &[ScannerSession], min_n: usize) -> Vec<ProtocolSpread> {
-    let mut durations: BTreeMap<Option<Label>, Vec<f64>> = BTreeMap::new();
-    let steps = sessions.iter().flat_map(|session| &session.steps).filter(|step| step.excluded.is_none());
-    for step in steps.filter(|step| step.state == ExamState::Completed) {
+    let mut durations: BTreeMap<(&TrustId, Option<Label>), Vec<f64>> = BTreeMap::new();
+    let steps = sessions.iter().flat_map(|session| session.steps.iter().map(move |step| (&session.trust, step)));
+    let counted = steps.filter(|(_, step)| step.excluded.is_none() && step.state == ExamState::Completed);
+    for (trust, step) in counted {
         if let Some(end) = step.end {
             let length = Minutes::between(step.start, end).as_f64();
-            durations.entry(step.protocol.clone()).or_default().push(length);
+            durations.entry((trust, step.protocol.clone())).or_default().push(length);
         }
     }
     durations
         .into_iter()
-        .map(|(protocol, values)| {
+        .map(|((trust, protocol), values)| {
             let steps = u32::try_from(values.len()).unwrap_or(u32::MAX);
             let mean = values.iter().sum::<f64>() / f64::from(steps);
             let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
             let deviation = (squares / (f64::from(steps) - 1.0)).sqrt();
             let spread = (values.len() >= min_n.max(2) && mean > 0.0).then(|| deviation / mean);
-            ProtocolSpread { protocol, steps, mean, spread }
+            ProtocolSpread { trust: trust.clone(), protocol, steps, mean, spread }
         })
         .collect()
 }

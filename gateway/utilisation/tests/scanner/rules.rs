@@ -1,6 +1,6 @@
 //! Rules that need more than one day's steps: two rooms, bookings, closures on days when the clock changes, phantoms.
 
-use room_events::{Label, ListKind, PatientClass, RoomId, RoomKind, SiteId, UtcMillis};
+use room_events::{Label, ListKind, PatientClass, RoomId, RoomKind, SiteId, TrustId, UtcMillis};
 use utilisation::facts::{Cancelled, Case, Room, ScannerFacts};
 use utilisation::quantity::Minutes;
 use utilisation::rules::RuleSet;
@@ -116,7 +116,11 @@ fn the_spread_of_a_protocol_is_of_completed_steps_and_needs_five() {
     let [spread] = &duration_spread(std::slice::from_ref(&session), 5)[..] else { panic!("one protocol") };
     assert_eq!((spread.steps, spread.mean), (5, 14.0));
     assert!((spread.spread.unwrap() - 10.0_f64.sqrt() / 14.0).abs() < 1e-12);
-    assert_eq!(duration_spread(&[session], 6)[0].spread, None);
+    assert_eq!(duration_spread(std::slice::from_ref(&session), 6)[0].spread, None);
+    let other = ScannerSession { trust: TrustId::new("another").unwrap(), ..session.clone() };
+    let of_two = duration_spread(&[session, other], 5);
+    let of_two: Vec<_> = of_two.iter().map(|spread| (spread.trust.as_str(), spread.steps)).collect();
+    assert_eq!(of_two, [("another", 5), ("trust", 5)], "trusts may use one name for different protocols");
 }
 
 #[test]
