@@ -2,6 +2,8 @@
 
 A rule cannot have a variable for its data source: all name that of provisioning/datasources. Each condition is in the
 query's words: it gives a value for each thing that is wrong and none otherwise, so that no data means nothing is wrong.
+That no data come at all is a rule of its own. The points of a list that runs stand still when the collector does: rules on
+them (`live`) hold only while a collector writes.
 """
 
 import json
@@ -9,12 +11,13 @@ import json
 DATASOURCE_UID = "touchtime-influxdb"
 MINUTE, HOUR = 60, 3600
 DAY = 24 * HOUR
+ALIVE_WITHIN = 10 * MINUTE
 
 
 RULES = [
     {
         "uid": "touchtime-late-start", "title": "A list starts late", "severity": "info", "runbook": "list-starting-late",
-        "dashboard": "touchtime-theatres", "back": DAY, "above": 10, "for": "2m", "reduce": "max",
+        "dashboard": "touchtime-theatres", "back": DAY, "above": 10, "for": "2m", "reduce": "max", "live": True,
         "query": '''SELECT max("late") AS "late" FROM (SELECT "planned_min" - "remaining_min" AS "late" FROM "touchtime_list"
                     WHERE "sessions" = 1 AND "running" = 1 AND "cases_started" = 0 AND $timeFilter
                     GROUP BY "trust", "site", "room") GROUP BY "trust", "site", "room"''',
@@ -23,7 +26,7 @@ RULES = [
     },
     {
         "uid": "touchtime-overrun", "title": "A list is expected to run over", "severity": "info", "runbook": "list-overrunning",
-        "dashboard": "touchtime-theatres", "back": DAY, "above": 0, "for": "10m", "reduce": "max",
+        "dashboard": "touchtime-theatres", "back": DAY, "above": 0, "for": "10m", "reduce": "max", "live": True,
         "query": '''SELECT max("over") AS "over" FROM (SELECT ("cases_booked" - "cases_cancelled_on_day" - "cases_started") *
                     "touch_min" / "cases_started" - "remaining_min" AS "over" FROM "touchtime_list" WHERE "sessions" = 1
                     AND "running" = 1 AND "cases_started" > 0 AND $timeFilter GROUP BY "trust", "site", "room")
@@ -35,7 +38,7 @@ RULES = [
     {
         "uid": "touchtime-scanner-short", "title": "A scanner is idle or slow in its session", "severity": "info",
         "runbook": "scanner-idle", "dashboard": "touchtime-scanners", "back": 12 * HOUR, "above": 1, "for": "15m",
-        "reduce": "max",
+        "reduce": "max", "live": True,
         "query": '''SELECT max("short_of_target") AS "short" FROM "touchtime_scan_session" WHERE "sessions" = 1 AND "running" = 1
                     AND "has_target" = 1 AND $timeFilter GROUP BY "trust", "site", "room"''',
         "summary": "{{ $labels.room }} ({{ $labels.site }}) is behind its target in a booked session.",
@@ -90,6 +93,15 @@ RULES = [
         "summary": "The collector {{ $labels.collector }} has no connection to the broker.",
         "description": "Nothing arrives; agents keep their events. The board says why.",
     },
+    {
+        # Every collector that wrote within the week; of one that stopped the last stretches have 0 points.
+        "uid": "touchtime-no-figures", "title": "No figures arrive", "severity": "critical", "runbook": "no-figures",
+        "dashboard": "touchtime-health", "back": 7 * DAY, "below": 1, "for": "5m", "reduce": "last", "no_data": "Alerting",
+        "query": '''SELECT count("connected") AS "points" FROM "touchtime_store" WHERE $timeFilter
+                    GROUP BY time(10m), "trust", "collector" fill(0)''',
+        "summary": "No figures arrive from {{ with $labels.collector }}{{ . }}{{ else }}any collector{{ end }}.",
+        "description": "It writes once a minute and has not for 10 minutes: whatever is shown of its rooms stands still.",
+    },
 ]
 
 
@@ -98,29 +110,44 @@ def scalar(value):
     return json.dumps(value)
 
 
+def asked(ref, text):
+    """A query of the data source."""
+    return {"refId": ref, "query": " ".join(text.split()), "rawQuery": True, "resultFormat": "time_series",
+            "intervalMs": 60000, "maxDataPoints": 43200}
+
+
+def reduced(ref, of, reducer):
+    """A number of each series."""
+    return {"refId": ref, "type": "reduce", "expression": of, "reducer": reducer, "settings": {"mode": "dropNN"}}
+
+
 def rule(r):
-    """One rule: the query (A), reduced to a number (B), held against its bound (C)."""
+    """One rule: the query (A), reduced to a number (B), held against its bound (C); on what is live only while points of
+    some collector come (D, E)."""
     kind, bound = ("gt", r["above"]) if "above" in r else ("lt", r["below"])
-    model = {"refId": "A", "query": " ".join(r["query"].split()), "rawQuery": True, "resultFormat": "time_series",
-             "intervalMs": 60000, "maxDataPoints": 43200}
-    reduce = {"refId": "B", "type": "reduce", "expression": "A", "reducer": r["reduce"], "settings": {"mode": "dropNN"}}
-    threshold = {"refId": "C", "type": "threshold", "expression": "B",
-                 "conditions": [{"evaluator": {"type": kind, "params": [bound]}}]}
+    data = [(r["back"], asked("A", r["query"])), (0, reduced("B", "A", r["reduce"]))]
+    if r.get("live"):
+        data += [(ALIVE_WITHIN, asked("D", 'SELECT count("connected") AS "points" FROM "touchtime_store" WHERE $timeFilter')),
+                 (0, reduced("E", "D", "last")),
+                 (0, {"refId": "C", "type": "math", "expression": f"$B > {bound} && $E > 0"})]
+    else:
+        data.append((0, {"refId": "C", "type": "threshold", "expression": "B",
+                         "conditions": [{"evaluator": {"type": kind, "params": [bound]}}]}))
     out = [
         f"      - uid: {r['uid']}",
         f"        title: {scalar(r['title'])}",
         "        condition: C",
         f"        for: {r['for']}",
-        "        noDataState: OK",
+        f"        noDataState: {r.get('no_data', 'OK')}",
         "        execErrState: Error",
         "        data:",
     ]
-    for datasource, made in ((DATASOURCE_UID, model), ("__expr__", reduce), ("__expr__", threshold)):
+    for back, made in data:
         out += [
             f"          - refId: {made['refId']}",
-            f"            datasourceUid: {datasource}",
+            f"            datasourceUid: {DATASOURCE_UID if back else '__expr__'}",
             "            relativeTimeRange:",
-            f"              from: {r['back'] if datasource == DATASOURCE_UID else 0}",
+            f"              from: {back}",
             "              to: 0",
             "            model:",
             *(f"              {key}: {scalar(value)}" for key, value in made.items()),

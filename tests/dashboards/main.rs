@@ -278,19 +278,31 @@ fn every_alert_has_its_parts_and_a_page_that_says_what_to_do() {
     let text = alert_rules();
     let rules: Vec<&str> = text.split("      - uid: ").skip(1).collect();
     let uids: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.lines().next()).collect();
-    assert_eq!((rules.len(), uids.len(), alert_queries().len()), (9, 9, 9));
+    // Each has a query, and those on live lists and sessions another for whether a collector writes.
+    let live = ["touchtime-late-start", "touchtime-overrun", "touchtime-scanner-short"];
+    assert_eq!((rules.len(), uids.len(), alert_queries().len()), (10, 10, 10 + live.len()));
     for rule in rules {
         let uid = rule.lines().next().unwrap();
         let value = |key: &str| {
             let line = rule.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: ")));
             line.unwrap_or_else(|| panic!("{uid} has no {key}")).to_owned()
         };
+        assert_eq!(rule.contains("&& $E > 0"), live.contains(&uid), "{uid}: frozen points of a dead collector");
+        let fires_on_nothing = value("noDataState") == "Alerting";
+        assert_eq!(fires_on_nothing, uid == "touchtime-no-figures", "{uid}: no data");
         for key in ["title", "condition", "for", "noDataState", "execErrState", "summary", "description"] {
             assert!(!value(key).is_empty());
         }
         assert!(["info", "warning", "critical"].contains(&value("severity").as_str()), "{uid}");
         let runbook = std::fs::read_to_string(root().join(value("runbook_url"))).unwrap();
         assert!(runbook.contains(&format!("`{uid}`")), "{} does not name {uid}", value("runbook_url"));
+        for heading in ["What it means", "Why it matters", "What to do first", "How to see that it is over"] {
+            assert!(
+                runbook.contains(&format!("\n## {heading}\n\n")),
+                "{} does not say: {heading}",
+                value("runbook_url")
+            );
+        }
         assert!(rule.contains("datasourceUid: touchtime-influxdb"), "{uid}");
     }
     let source = std::fs::read_to_string(folder().join("provisioning/datasources/touchtime.yaml")).unwrap();
