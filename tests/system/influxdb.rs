@@ -36,6 +36,7 @@ pub struct Exporting<'d> {
     dir: &'d Path,
     /// The store's folder.
     pub store: PathBuf,
+    shim: u16,
     collector: Option<Running>,
 }
 
@@ -46,20 +47,26 @@ impl<'d> Exporting<'d> {
         let http = format!("127.0.0.1:{}", free_port());
         let demo = ["demo", "--speed", "max", "--exit-when-done", "--http", &http, "--store"];
         run(touchtime().args(demo).arg(&store)).good();
+        fs::write(dir.join("token"), "user:secret\n").expect("written");
+        let mut exporting = Self { dir, store, shim: influxdb.shim(), collector: None };
+        exporting.export_to("touchtime");
+        exporting
+    }
+
+    /// Starts a collector that exports to this bucket.
+    fn export_to(&mut self, bucket: &str) {
         let text = format!(
             "trust = 'demo'\n[store]\ndir = '{}'\n[broker]\nhost = '127.0.0.1'\nport = {}\n[board]\nlisten = '127.0.0.1:{}'\n\
-             [influxdb]\nurl = 'http://127.0.0.1:{}'\nbucket = 'touchtime'\ntoken-file = '{}'\n",
-            store.display(),
+             [influxdb]\nurl = 'http://127.0.0.1:{}'\nbucket = '{bucket}'\ntoken-file = '{}'\n",
+            self.store.display(),
             free_port(),
             free_port(),
-            influxdb.shim(),
-            dir.join("token").display(),
+            self.shim,
+            self.dir.join("token").display(),
         );
-        fs::write(dir.join("gateway.toml"), text).expect("written");
-        fs::write(dir.join("token"), "user:secret\n").expect("written");
-        let mut exporting = Self { dir, store, collector: None };
-        exporting.start_again();
-        exporting
+        self.collector = None;
+        fs::write(self.dir.join("gateway.toml"), text).expect("written");
+        self.start_again();
     }
 
     fn start_again(&mut self) {
@@ -161,6 +168,34 @@ pub fn a_list_that_moves_and_what_is_refused_leave_nothing_wrong() {
     exporting.await_the_same(&influxdb);
     assert!(before[1] < 89_136.0, "{before:?}");
     assert_eq!(influxdb.numbers(at), [0.0, 0.0, 0.0]);
+}
+
+/// Another bucket knows nothing of what the one before it has; one that keeps a month drops what is older and holds up
+/// nothing.
+pub fn another_bucket_is_filled_and_one_with_a_short_memory_holds_up_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let influxdb = InfluxDb::start(dir.path());
+    let mut exporting = Exporting::start(dir.path(), &influxdb);
+    exporting.await_the_same(&influxdb);
+    await_all(&exporting, &influxdb);
+    let points = |bucket: &str, what: &str| {
+        let (measurement, field) = what.split_once('.').expect("a field");
+        let asked = format!("SELECT count({field}) FROM {bucket}..{measurement}");
+        influxdb.numbers(&asked).first().copied().unwrap_or(0.0)
+    };
+    let kinds = ["touchtime_list.sessions", "touchtime_room_state.state_code", "touchtime_trend.value"];
+    influxdb.query("CREATE DATABASE other");
+    exporting.export_to("other");
+    await_within(PATIENCE, || exporting.log(), || points("other", "touchtime_store.connected") > 0.0);
+    assert_eq!(kinds.map(|what| points("other", what)), kinds.map(|what| points("touchtime", what)));
+
+    influxdb.query("CREATE DATABASE short WITH DURATION 30d");
+    exporting.export_to("short");
+    await_within(PATIENCE, || exporting.log(), || points("short", "touchtime_store.connected") > 0.0);
+    assert_eq!(points("short", "touchtime_list.sessions"), 0.0);
+    assert!(exporting.log().contains("by its retention policy"), "{}", exporting.log());
+    let status = run(touchtime().args(["influx", "status", "--store"]).arg(&exporting.store)).good();
+    assert!(status.contains("0 points were refused"), "{status}");
 }
 
 /// The plan of suite-1's list of 3 January again, two days later, under another stream.

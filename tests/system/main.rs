@@ -160,6 +160,11 @@ fn main() -> std::process::ExitCode {
         ),
         needs(
             Peer::InfluxDb,
+            "another_bucket_of_influxdb_is_filled_and_one_with_a_short_memory_holds_up_nothing",
+            influxdb::another_bucket_is_filled_and_one_with_a_short_memory_holds_up_nothing,
+        ),
+        needs(
+            Peer::InfluxDb,
             "a_list_that_moves_leaves_nothing_wrong_in_influxdb",
             influxdb::a_list_that_moves_and_what_is_refused_leave_nothing_wrong,
         ),

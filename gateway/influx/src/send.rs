@@ -1,9 +1,10 @@
 //! Lines to a server, in batches, until it has them.
 //!
 //! influxdb2 carries them to the write endpoint that InfluxDB 1.8, 2 and 3 share. A server that is away, overloaded or
-//! refuses a token is tried again, for as long as it takes, with pauses that grow to a minute; a batch that it will not
-//! have is halved until the lines at fault stand alone, and these are handed back with the server's words. Everything
-//! else arrives.
+//! refuses a token is tried again, for as long as it takes, with pauses that grow to a minute; one that needs too long for a
+//! batch gets smaller ones. A batch that it will not have is halved until the lines at fault stand alone, and these are
+//! handed back with the server's words; what lies beyond its retention policy it drops, and nothing is wrong with that.
+//! Everything else arrives.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -20,7 +21,9 @@ use reqwest::{StatusCode, Url};
 pub const LINES_AT_ONCE: usize = 5_000;
 /// Bytes in one request before they are packed.
 const BYTES_AT_ONCE: usize = 4 << 20;
-/// A request that takes longer is given up and sent again.
+/// A server that takes its time gets no smaller batches than this.
+const FEWEST_LINES_AT_ONCE: usize = 50;
+/// A request that takes longer is given up and sent again in halves.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -64,6 +67,14 @@ pub enum ServerError {
         /// Why.
         problem: String,
     },
+    /// A password where everybody reads it.
+    #[error(
+        "url: it holds a name and a password (take them out, and put `name:password` alone into the file of token-file)"
+    )]
+    Login,
+    /// No bucket.
+    #[error("bucket: it is empty (2.x: the bucket; 1.8: database/retention-policy; 3.x: the database)")]
+    NoBucket,
     /// This build cannot.
     #[error(
         "{0} asks for https, which this build leaves out (build with `--features influx/https`, or put a TLS proxy on this host beside the collector and give its http address)"
@@ -95,6 +106,10 @@ pub struct Refused {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Outcome {
     Taken,
+    /// Taken, but for what is older than the server keeps.
+    TooOld(usize),
+    /// No answer in time: fewer at once.
+    Slow(String),
     /// Not these lines: halve them.
     Refused(String),
     /// Not now: try again.
@@ -106,6 +121,9 @@ pub struct Sender {
     client: Client,
     server: Server,
     token: String,
+    timeout: Duration,
+    /// Lines in the next batch.
+    at_once: usize,
     jitter: u64,
 }
 
@@ -122,32 +140,50 @@ pub trait Watch {
     fn waiting(&mut self, why: &str, pause: Duration);
     /// So many lines were taken.
     fn taken(&mut self, lines: usize);
+    /// The server keeps nothing as old as these many lines: they are gone, and will be if they are sent again.
+    fn too_old(&mut self, lines: usize);
+    /// The server will not have a line.
+    fn refused(&mut self, refused: &Refused);
 }
 
 impl Sender {
     /// `seed` moves the pauses, so that collectors do not come back all at once.
     pub fn new(server: Server, seed: u64) -> Result<Self, ServerError> {
-        // influxdb2 panics on what is no address.
+        // influxdb2 panics on what is no address. What cannot be read may hold a password too.
+        let shown = server.url.rsplit_once('@').map_or(server.url.as_str(), |(_, host)| host).to_owned();
         let url = Url::parse(&server.url)
-            .map_err(|error| ServerError::Url { url: server.url.clone(), problem: error.to_string() })?;
+            .map_err(|error| ServerError::Url { url: shown.clone(), problem: error.to_string() })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ServerError::Login);
+        }
+        if server.bucket.trim().is_empty() {
+            return Err(ServerError::NoBucket);
+        }
         match url.scheme() {
             "http" => {}
             "https" if cfg!(feature = "https") => {}
             "https" => return Err(ServerError::Https(server.url)),
             other => {
                 let problem = format!("`{other}` is no scheme of it");
-                return Err(ServerError::Url { url: server.url, problem });
+                return Err(ServerError::Url { url: shown, problem });
             }
         }
         let token = server.token()?;
-        Ok(Self { client: client(&server, &token)?, server, token, jitter: seed | 1 })
+        let client = client(&server, &token, TIMEOUT)?;
+        Ok(Self { client, server, token, timeout: TIMEOUT, at_once: LINES_AT_ONCE, jitter: seed | 1 })
+    }
+
+    /// A request that takes longer than this is given up.
+    pub fn giving_up_after(mut self, timeout: Duration) -> Result<Self, ServerError> {
+        (self.client, self.timeout) = (client(&self.server, &self.token, timeout)?, timeout);
+        Ok(self)
     }
 
     /// Takes a new token, if its file holds one.
     fn refresh(&mut self) {
         if let Ok(token) = self.server.token()
             && token != self.token
-            && let Ok(client) = client(&self.server, &token)
+            && let Ok(client) = client(&self.server, &token, self.timeout)
         {
             (self.client, self.token) = (client, token);
         }
@@ -156,36 +192,59 @@ impl Sender {
     /// Sends all lines; returns those that the server will never have. Waits for a server that is away.
     pub async fn send(&mut self, lines: &[String], watch: &mut impl Watch) -> Vec<Refused> {
         let mut refused = Vec::new();
-        for batch in batches(lines) {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let batch;
+            (batch, rest) = rest.split_at(batch_of(rest, self.at_once));
             // The next part to send is the last one.
             let mut parts = vec![batch];
             let mut pause = FIRST_PAUSE;
             while let Some(part) = parts.pop() {
                 match self.write(part).await {
-                    Outcome::Taken => {
+                    taken @ (Outcome::Taken | Outcome::TooOld(_)) => {
                         watch.taken(part.len());
+                        if let Outcome::TooOld(lines) = taken {
+                            watch.too_old(lines);
+                        }
+                        if part.len() == self.at_once {
+                            self.at_once = (self.at_once * 2).min(LINES_AT_ONCE);
+                        }
                         pause = FIRST_PAUSE;
                     }
                     Outcome::Refused(reason) => match part {
-                        [line] => refused.push(Refused { line: line.clone(), reason }),
-                        _ => {
-                            let (first, second) = part.split_at(part.len() / 2);
-                            parts.push(second);
-                            parts.push(first);
+                        [line] => {
+                            let one = Refused { line: line.clone(), reason };
+                            watch.refused(&one);
+                            refused.push(one);
                         }
+                        _ => parts.extend(halves(part)),
                     },
+                    Outcome::Slow(why) => {
+                        self.at_once = (part.len() / 2).max(FEWEST_LINES_AT_ONCE);
+                        if part.len() > self.at_once {
+                            parts.extend(halves(part))
+                        } else {
+                            parts.push(part)
+                        }
+                        pause = self.wait(&why, pause, watch).await;
+                    }
                     Outcome::Later(why) => {
-                        let moved = self.moved(pause);
-                        watch.waiting(&why, moved);
                         parts.push(part);
-                        tokio::time::sleep(moved).await;
-                        self.refresh();
-                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        pause = self.wait(&why, pause, watch).await;
                     }
                 }
             }
         }
         refused
+    }
+
+    /// Waits before the next request; returns how long to wait if that one fails too.
+    async fn wait(&mut self, why: &str, pause: Duration, watch: &mut impl Watch) -> Duration {
+        let moved = self.moved(pause);
+        watch.waiting(why, moved);
+        tokio::time::sleep(moved).await;
+        self.refresh();
+        (pause * 2).min(LONGEST_PAUSE)
     }
 
     async fn write(&self, lines: &[String]) -> Outcome {
@@ -209,6 +268,9 @@ impl Sender {
         match sent {
             Ok(()) => Outcome::Taken,
             Err(RequestError::Http { status, text }) => classify(status, &text),
+            Err(RequestError::ReqwestProcessing { source }) if source.is_timeout() && !source.is_connect() => {
+                Outcome::Slow(format!("no answer to {} lines within {:?}", lines.len(), self.timeout))
+            }
             Err(RequestError::ReqwestProcessing { source }) => Outcome::Later(words(&with_causes(&source))),
             Err(error @ (RequestError::Serializing { .. } | RequestError::Deserializing { .. })) => {
                 Outcome::Later(words(&error.to_string()))
@@ -226,12 +288,12 @@ impl Sender {
     }
 }
 
-fn client(server: &Server, token: &str) -> Result<Client, ServerError> {
+fn client(server: &Server, token: &str, timeout: Duration) -> Result<Client, ServerError> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     let http = reqwest::ClientBuilder::new()
         .default_headers(headers)
-        .timeout(TIMEOUT)
+        .timeout(timeout)
         .connect_timeout(Duration::from_secs(5))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy();
@@ -240,11 +302,14 @@ fn client(server: &Server, token: &str) -> Result<Client, ServerError> {
         .map_err(|error| ServerError::Client(error.to_string()))
 }
 
-/// What a status means for the lines of a request: 400 and 422 say that something in them is wrong, 413 that they are too
-/// many; everything else may be right the next time.
+/// What a status means for the lines of a request: 400 and 422 say that something in them is wrong, or that some are older
+/// than the server keeps and the others are taken, 413 that they are too many; everything else may be right the next time.
 fn classify(status: StatusCode, text: &str) -> Outcome {
     let said = format!("{status}: {}", text.trim());
     match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY if too_old(text).is_some() => {
+            Outcome::TooOld(too_old(text).unwrap_or(0))
+        }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::PAYLOAD_TOO_LARGE => {
             Outcome::Refused(words(&said))
         }
@@ -258,19 +323,28 @@ fn classify(status: StatusCode, text: &str) -> Outcome {
     }
 }
 
-/// Lines in batches of no more than so many and so many bytes.
-fn batches(mut lines: &[String]) -> impl Iterator<Item = &[String]> {
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = lines.iter().take(LINES_AT_ONCE).take_while(|line| {
-            bytes += line.len() + 1;
-            bytes <= BYTES_AT_ONCE
-        });
-        let n = fits.count().max(1).min(lines.len());
-        let (batch, rest) = lines.split_at(n);
-        lines = rest;
-        (!batch.is_empty()).then_some(batch)
-    })
+/// How many points InfluxDB 1 and 2 say they dropped for their age, the others being written: `partial write: points
+/// beyond retention policy dropped=3`.
+fn too_old(text: &str) -> Option<usize> {
+    let (_, told) = text.split_once("points beyond retention policy dropped=")?;
+    let digits = told.find(|c: char| !c.is_ascii_digit()).map_or(told, |end| told.get(..end).unwrap_or_default());
+    digits.parse().ok()
+}
+
+/// How many of the lines go into the next batch: no more than so many, and no more bytes than are sent at once.
+fn batch_of(lines: &[String], at_once: usize) -> usize {
+    let mut bytes = 0;
+    let fits = lines.iter().take(at_once).take_while(|line| {
+        bytes += line.len() + 1;
+        bytes <= BYTES_AT_ONCE
+    });
+    fits.count().max(1).min(lines.len())
+}
+
+/// Both halves, that to be sent first last.
+fn halves(part: &[String]) -> [&[String]; 2] {
+    let (first, second) = part.split_at(part.len() / 2);
+    [second, first]
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
@@ -293,12 +367,27 @@ mod tests {
     #[test]
     fn batches_are_bounded_and_lose_nothing() {
         let lines: Vec<String> = (0..LINES_AT_ONCE * 2 + 7).map(|n| format!("m v={n} 5")).collect();
-        let sizes: Vec<usize> = batches(&lines).map(<[String]>::len).collect();
-        assert_eq!(sizes, [LINES_AT_ONCE, LINES_AT_ONCE, 7]);
-        let long = vec!["x".repeat(BYTES_AT_ONCE / 2); 3];
-        assert_eq!(batches(&long).map(<[String]>::len).collect::<Vec<_>>(), [1, 1, 1]);
-        assert_eq!(batches(&vec!["x".repeat(BYTES_AT_ONCE * 2); 2]).count(), 2);
-        assert_eq!(batches(&[]).count(), 0);
+        let sizes = |mut lines: &[String]| {
+            let mut sizes = Vec::new();
+            while !lines.is_empty() {
+                sizes.push(batch_of(lines, LINES_AT_ONCE));
+                lines = &lines[sizes[sizes.len() - 1]..];
+            }
+            sizes
+        };
+        assert_eq!(sizes(&lines), [LINES_AT_ONCE, LINES_AT_ONCE, 7]);
+        assert_eq!(sizes(&vec!["x".repeat(BYTES_AT_ONCE / 2); 3]), [1, 1, 1]);
+        assert_eq!(sizes(&vec!["x".repeat(BYTES_AT_ONCE * 2); 2]), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_older_than_the_server_keeps_is_told_apart_from_what_is_wrong() {
+        let of_1 = r#"{"error":"partial write: points beyond retention policy dropped=12"}"#;
+        assert_eq!(classify(StatusCode::BAD_REQUEST, of_1), Outcome::TooOld(12));
+        let of_2 = r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: points beyond retention policy dropped=3"}"#;
+        assert_eq!(classify(StatusCode::UNPROCESSABLE_ENTITY, of_2), Outcome::TooOld(3));
+        let wrong = r#"{"error":"partial write: field type conflict: input field \"v\" is type float, already exists as type integer dropped=1"}"#;
+        assert!(matches!(classify(StatusCode::BAD_REQUEST, wrong), Outcome::Refused(_)));
     }
 
     #[test]
@@ -309,10 +398,15 @@ mod tests {
             ("influx:8086", "is no scheme of it (write it as http://host:8086)"),
             ("/3/4", "(write it as http://host:8086)"),
             ("", "(write it as http://host:8086)"),
+            ("http://user:hunter2@influx:8086", "put `name:password` alone into the file of token-file"),
+            ("user:hunter2@influx:8086", "is no scheme of it"),
+            ("http://user:hunter2@influx:80866", "invalid port"),
         ] {
             let error = Sender::new(server(url), 1).unwrap_err().to_string();
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
         }
+        let nowhere = Server { bucket: " ".to_owned(), ..server("http://influx:8086") };
+        assert!(Sender::new(nowhere, 1).unwrap_err().to_string().starts_with("bucket: it is empty"));
         let https = Sender::new(server("https://influx:8086"), 1);
         assert_eq!(https.is_err(), !cfg!(feature = "https"));
     }

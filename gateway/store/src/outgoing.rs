@@ -242,6 +242,15 @@ impl Exports {
         Ok(again)
     }
 
+    /// Forgets all that was sent and how far it had come: the receiver is another one.
+    pub fn forget_sent(&mut self) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute("DELETE FROM exported WHERE export = ?1", [self.name])?;
+        transaction.execute("UPDATE exports SET through = NULL WHERE name = ?1", [self.name])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// What was sent of a subject.
     pub fn sent(&self, subject: &str) -> Result<Option<Exported>, StoreError> {
         Ok(self

@@ -3,7 +3,7 @@
 //! It goes by the store's own list of changes, from the number that it has noted there: after an outage of the server, a
 //! restart or a backup that was put back it goes on exactly where it was. What it has sent of each subject is noted by
 //! digest and keys, after the server has taken it; so nothing is sent twice in vain, and a point whose list was moved is
-//! overwritten with nothing. It has a thread and a reader of its own and can hold up nobody.
+//! overwritten with nothing. Another address or bucket is another database, of which nothing is known: all is sent there. It has a thread and a reader of its own and can hold up nobody.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -123,6 +123,31 @@ async fn carry(mut sender: Sender, mut parcels: mpsc::Receiver<Parcel>, delivere
     }
 }
 
+/// What the store notes of an export: to which database, under which settings, and the day that its figures are of.
+struct Noted {
+    /// Absent in stores of versions that did not tell databases apart.
+    target: Option<String>,
+    settings: String,
+    day: Option<NaiveDate>,
+}
+
+impl Noted {
+    fn of(text: &str) -> Self {
+        let mut words = text.rsplit(' ');
+        let day = words.next().and_then(|day| day.parse().ok());
+        let settings = words.next().unwrap_or_default().to_owned();
+        Self { target: words.next().map(ToOwned::to_owned), settings, day }
+    }
+}
+
+impl core::fmt::Display for Noted {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let target = self.target.as_deref().unwrap_or_default();
+        let day = self.day.map(|day| day.to_string()).unwrap_or_default();
+        write!(f, "{target} {} {day}", self.settings)
+    }
+}
+
 /// What a room has to be done for.
 enum Task {
     All,
@@ -150,10 +175,16 @@ impl Exporter {
         let mut exports = Exports::open(&self.with.dir, EXPORT)?;
         let now = self.with.clock.now();
         let through = reader.last_change()?;
-        let (settings, today) = (self.fingerprint(&reader)?, utc_today(now));
+        let today = utc_today(now);
+        let under = Noted { target: Some(self.target()), settings: self.fingerprint(&reader)?, day: Some(today) };
         let position = exports.position()?;
-        let noted = position.settings.split_once(' ').filter(|(known, _)| *known == settings);
-        let since = position.through.zip(noted.and_then(|(_, day)| day.parse::<NaiveDate>().ok()));
+        let noted = Noted::of(&position.settings);
+        if noted.target.as_ref().is_some_and(|target| under.target.as_ref() != Some(target)) {
+            tracing::info!("influxdb.url or influxdb.bucket has changed: what the former one has is forgotten");
+            exports.forget_sent()?;
+        }
+        let is_same = (&noted.target, &noted.settings) == (&under.target, &under.settings);
+        let since = position.through.zip(noted.day).filter(|_| is_same);
         let changes = match since {
             Some((at, _)) => reader.changes_after(at)?,
             None => None,
@@ -182,6 +213,14 @@ impl Exporter {
             }
             _ => {
                 tracing::info!("exporting all of the store to InfluxDB");
+                // Years may come now, and somebody is looking at today.
+                let running =
+                    Dates { first: today.pred_opt().unwrap_or(today), last: today.succ_opt().unwrap_or(today) };
+                for row in reader.rooms()? {
+                    self.room(&reader, &mut exports, &row, Some(running), now).await?;
+                }
+                self.flush(&mut exports).await?;
+                self.await_delivery(&mut exports).await?;
                 tasks.push(Task::All);
             }
         }
@@ -204,16 +243,20 @@ impl Exporter {
         }
         self.flush(&mut exports).await?;
         self.await_delivery(&mut exports).await?;
-        exports.advance(&position, through, &format!("{settings} {today}"))?;
+        exports.advance(&position, through, &under.to_string())?;
         Ok(())
+    }
+
+    /// Which database is written to.
+    fn target(&self) -> String {
+        format!("{:016x}", digest(format!("{} {}", self.with.server.url, self.with.server.bucket).as_bytes()))
     }
 
     /// Whatever makes other results of the same events.
     fn fingerprint(&self, reader: &Reader) -> anyhow::Result<String> {
         let rooms: Vec<_> =
             reader.rooms()?.into_iter().map(|row| (row.trust, row.site, row.room, row.kind, row.zone)).collect();
-        let text =
-            format!("{:?} {:?} {rooms:?} {}", self.with.measuring, self.with.server.bucket, self.with.server.url);
+        let text = format!("{:?} {rooms:?}", self.with.measuring);
         Ok(format!("{:016x}", digest(text.as_bytes())))
     }
 
@@ -455,17 +498,25 @@ fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// Tells of a server that is away, and of its return, without filling the log.
+/// Tells of a server that is away, and of its return, and of what it does not take, without filling the log.
 #[derive(Default)]
 struct Telling {
     away_since: Option<Instant>,
     told: Option<Instant>,
+    told_of_refusal: Option<Instant>,
+    too_old: usize,
+    told_of_age: Option<Instant>,
+}
+
+/// Whether it is time to tell of something again.
+fn is_due(told: Option<Instant>) -> bool {
+    told.is_none_or(|told| told.elapsed() >= TOLD_EVERY)
 }
 
 impl Watch for Telling {
     fn waiting(&mut self, why: &str, pause: Duration) {
         self.away_since.get_or_insert_with(steady_now);
-        if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+        if is_due(self.told) {
             tracing::warn!(why, pause = ?pause, "InfluxDB takes nothing; results wait in the store");
             self.told = Some(steady_now());
         }
@@ -475,6 +526,25 @@ impl Watch for Telling {
         if let Some(since) = self.away_since.take() {
             self.told = None;
             tracing::info!(lines, away = ?since.elapsed(), "InfluxDB takes points again");
+        }
+    }
+
+    fn too_old(&mut self, lines: usize) {
+        self.too_old += lines;
+        if is_due(self.told_of_age) {
+            tracing::warn!(
+                points = self.too_old,
+                "InfluxDB keeps no points as old as these, by its retention policy, and drops them; all others are exported"
+            );
+            (self.too_old, self.told_of_age) = (0, Some(steady_now()));
+        }
+    }
+
+    fn refused(&mut self, refused: &Refused) {
+        // Each is kept and counted when all around it have been sent, which can take long.
+        if is_due(self.told_of_refusal) {
+            tracing::warn!(reason = refused.reason, "InfluxDB refuses a point; it is told apart from those around it");
+            self.told_of_refusal = Some(steady_now());
         }
     }
 }

@@ -27,7 +27,7 @@ pub fn run(command: &Influx) -> anyhow::Result<()> {
                 None => writeln!(out, "nothing is exported yet, or all of it is to be exported again")?,
                 Some(through) => {
                     let behind = reader.last_change()?.saturating_sub(through);
-                    let day = position.settings.split(' ').nth(1).unwrap_or("unknown");
+                    let day = position.settings.rsplit(' ').next().unwrap_or("unknown");
                     writeln!(out, "{behind} changes wait to be exported; figures were last exported on {day}")?;
                 }
             }
