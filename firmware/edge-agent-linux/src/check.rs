@@ -78,6 +78,12 @@ pub async fn check(config: &Config, now_seconds: i64) -> Vec<Finding> {
             Err(error) => find("dicom.certificate-file", Err(error)),
         }
     }
+    #[cfg(feature = "gpio")]
+    match crate::gpio::GpioFeed::of(config) {
+        Ok(Some(feed)) => find("gpio.lines", feed.check()),
+        Ok(None) => {}
+        Err(error) => find("gpio.lines", Err(format!("{error:#}"))),
+    }
     find("clock", clock(Clock::system(config.clock.synchronised_file.clone()).quality()));
     match config.broker.tls() {
         Ok(Some(files)) => find("certificates", files.describe(now_seconds)),

@@ -70,8 +70,15 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Check configuration, key, mapping, disk, clock and broker; each problem with its remedy.
+    /// Check configuration, key, mapping, disk, lines, clock, certificates and broker; each problem with its remedy.
     Check {
+        /// The agent's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Show live what each line of the GPIO chip shows, for who fits the contacts; records nothing.
+    #[cfg(feature = "gpio")]
+    Lines {
         /// The agent's configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
@@ -164,6 +171,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let read = Config::read(&config)?;
             on_runtime(show_check(config, read))
         }
+        #[cfg(feature = "gpio")]
+        Command::Lines { config } => show_lines(&Config::read(&config)?),
         Command::Config => print(&model()).map(|()| ExitCode::SUCCESS),
         Command::Key { file, key_id } => {
             create_key_file(&file, key_id)?;
@@ -445,6 +454,13 @@ fn show_outbox(config: &Config) -> anyhow::Result<ExitCode> {
         }
     };
     print(&text).map(|()| ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "gpio")]
+fn show_lines(config: &Config) -> anyhow::Result<ExitCode> {
+    let feed = GpioFeed::of(config).or_misuse()?;
+    let feed = feed.context("`gpio.lines` names no line (see docs/inputs.md)").or_misuse()?;
+    crate::gpio::panel::show(&feed).map(|()| ExitCode::SUCCESS)
 }
 
 fn of_contents(contents: &Contents, config: &Config) -> String {

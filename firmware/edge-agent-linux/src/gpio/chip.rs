@@ -128,6 +128,16 @@ impl LightLine {
     }
 }
 
+/// Whether an agent, another process, has all of these lines.
+pub fn are_all_watched(path: &Path, mut offsets: impl Iterator<Item = u32>) -> bool {
+    let Ok(mut chip) = open_chip(path) else { return false };
+    let mut is_agents = |offset| {
+        let info = chip.get_line(offset).and_then(|line| line.info());
+        info.is_ok_and(|info| info.consumer() == Some(CONSUMER))
+    };
+    offsets.all(&mut is_agents)
+}
+
 fn open_chip(path: &Path) -> anyhow::Result<Chip> {
     Chip::new(path).with_context(|| {
         format!(

@@ -12,6 +12,7 @@ mod chip;
 mod desk;
 #[cfg(test)]
 mod fixture;
+pub mod panel;
 mod reader;
 
 use std::path::PathBuf;
@@ -77,6 +78,24 @@ impl GpioFeed {
             long_press_ms: gpio.long_press_ms.into(),
             alive_every: Duration::from_secs(config.alive.every_seconds.into()),
         }))
+    }
+
+    /// Whether the lines can be used, for `check`.
+    pub fn check(&self) -> Result<String, String> {
+        let offsets = || self.lines.iter().map(|line| line.config.offset);
+        let problem = match ChipLines::open(&self.chip, offsets()) {
+            Ok(_) => None,
+            Err(error) => Some(format!("{error:#}")),
+        };
+        let shown = self.chip.display();
+        let many = self.lines.len();
+        match problem {
+            None => Ok(format!("{many} lines of {shown} can be watched (`touchtime-agent lines` shows them)")),
+            Some(_) if chip::are_all_watched(&self.chip, offsets()) => {
+                Ok(format!("{many} lines of {shown} are watched by the agent that runs"))
+            }
+            Some(problem) => Err(problem),
+        }
     }
 
     /// Watches until the task is aborted.
