@@ -114,6 +114,13 @@ const GROUPS: Rules = Rules {
         "inpatients",
         "class_unknown",
         "turnovers",
+        // Of each of these lists, the first or the last patient.
+        "late_start_affected",
+        "late_start_flagged",
+        "early_finish_affected",
+        "early_finish_flagged",
+        "overrun_affected",
+        "overrun_flagged",
     ],
     rates: &[
         ("cancelled_on_day_rate", &["cases_cancelled_on_day"], &["cases_booked"]),
@@ -125,8 +132,29 @@ const GROUPS: Rules = Rules {
         ("scheduled_capacity_cases_per_4h", &["cases_completed"], &[]),
         ("day_case_rate", &["day_cases"], &["day_cases", "inpatients"]),
         ("day_case_rate_upper", &["day_cases", "class_unknown"], &["day_cases", "inpatients", "class_unknown"]),
+        // Their sums stand beside them: the exact mean would give the exact number.
+        ("turnover_mean_min", &[], &["turnovers"]),
+        ("late_start_mean_affected_min", &[], &["late_start_affected"]),
+        ("early_finish_mean_affected_min", &[], &["early_finish_affected"]),
+        ("overrun_mean_affected_min", &[], &["overrun_affected"]),
+        ("late_start_share", &["late_start_affected"], &[]),
+        ("late_start_flag_rate", &["late_start_flagged"], &[]),
+        ("early_finish_share", &["early_finish_affected"], &[]),
+        ("early_finish_flag_rate", &["early_finish_flagged"], &[]),
+        ("overrun_share", &["overrun_affected"], &[]),
+        ("overrun_flag_rate", &["overrun_flagged"], &[]),
     ],
-    about: &[("turnover_min", &["turnovers"]), ("turnover_mean_min", &["turnovers"])],
+    about: &[
+        ("turnover_min", &["turnovers"]),
+        ("late_start_min", &["late_start_affected"]),
+        ("late_start_mean_all_min", &["late_start_affected"]),
+        ("late_due_to_previous_min", &["late_start_affected"]),
+        ("early_finish_min", &["early_finish_affected"]),
+        ("early_finish_mean_all_min", &["early_finish_affected"]),
+        ("overrun_min", &["overrun_affected"]),
+        ("overrun_mean_all_min", &["overrun_affected"]),
+        ("overrun_share_upper", &["overrun_affected"]),
+    ],
     of_all: &["units_lower_quartile", "units_median", "units_upper_quartile", "quartile"],
     never: &[],
     totals: &[&["trust", "site", "room_kind", "kind"], &["trust", "room_kind", "kind"], &["room_kind", "kind"]],
@@ -573,6 +601,32 @@ mod tests {
         assert_eq!(*value("qmco_like_rate"), Value::Absent);
         assert_eq!(*value("sessions_held"), Value::Count(10), "lists are nobody");
         assert_eq!(*value(SUPPRESSED), Value::Names(vec!["cases_cancelled_qmco_like", "qmco_like_rate"]));
+    }
+
+    #[test]
+    fn a_sum_and_its_mean_do_not_give_the_exact_number_and_one_list_s_times_are_hidden() {
+        let mut rows: Vec<Row<'_>> = vec![vec![
+            ("cases_started", Value::Count(42)),
+            ("turnovers", Value::Count(17)),
+            ("turnover_min", Value::Number(340.0)),
+            ("turnover_mean_min", Value::Number(20.0)),
+            ("late_start_affected", Value::Count(9)),
+            ("late_start_min", Value::Number(90.0)),
+            ("late_start_mean_affected_min", Value::Number(10.0)),
+            ("late_start_mean_all_min", Value::Number(9.0)),
+            ("overrun_affected", Value::Count(1)),
+            ("overrun_min", Value::Number(88.0)),
+            ("overrun_mean_affected_min", Value::Number(88.0)),
+            ("overrun_mean_all_min", Value::Number(8.8)),
+            ("overrun_share", Value::Share(0.1)),
+        ]];
+        guard(&tables::GROUPS, &mut rows, 8, Shown::AsAbsent).unwrap();
+        let number = |column: &str| find(&rows[0], column).unwrap().as_number();
+        assert_eq!((number("turnover_min"), number("turnover_mean_min")), (Some(340.0), Some(340.0 / 15.0)));
+        assert_eq!((number("late_start_min"), number("late_start_mean_affected_min")), (Some(90.0), Some(9.0)));
+        let hidden =
+            ["overrun_affected", "overrun_min", "overrun_mean_affected_min", "overrun_mean_all_min", "overrun_share"];
+        assert_eq!(*find(&rows[0], SUPPRESSED).unwrap(), Value::Names(hidden.to_vec()));
     }
 
     #[test]
